@@ -1,0 +1,141 @@
+"""
+The error table: HTTP status and service code -> exception, can a retry help, may a task exist.
+
+Sources: Kling's page of error codes (service codes) and llmprovider's page of error codes (HTTP statuses). Whether a
+task may exist after a failed create is documented nowhere; it follows the live-tested client aself101/kling-api:
+every refusal by code 1000 to 1304 comes before creation, every 5xx and every lost or garbled answer is open.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from airflow_provider_kling import exceptions as exc
+from airflow_provider_kling.api.http import Response
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """
+    What one kind of refusal means.
+
+    :param error: the exception.
+    :param meaning: the vendor's explanation, used where the answer carries no text.
+    :param retryable: whether the same request can succeed later without a change by the user.
+    :param may_exist: whether a create that ended like this may have made a task.
+    """
+
+    error: type[exc.KlingAPIError]
+    meaning: str
+    retryable: bool = False
+    may_exist: bool = False
+
+
+_AUTH, _PERMISSION, _BALANCE = exc.KlingAuthenticationError, exc.KlingPermissionError, exc.KlingBalanceError
+_INVALID, _MODERATION = exc.KlingInvalidRequestError, exc.KlingModerationError
+_RATE, _SERVER = exc.KlingRateLimitError, exc.KlingServerError
+
+BY_CODE: dict[int, Rule] = {
+    1000: Rule(_AUTH, "Authentication failed"),
+    1001: Rule(_AUTH, "Authorization is empty"),
+    1002: Rule(_AUTH, "Authorization is invalid"),
+    1003: Rule(_AUTH, "Authorization is not yet valid"),
+    1004: Rule(_AUTH, "Authorization has expired"),
+    1100: Rule(_PERMISSION, "Abnormal account status"),
+    # 429 by status, yet waiting never helps: a client that retried it blindly ended in "Rate Limit Exceeded"
+    # (Comfy-Org/ComfyUI_frontend#4117).
+    1101: Rule(_BALANCE, "Account in arrears (postpaid)"),
+    1102: Rule(_BALANCE, "Resource pack used up or expired (prepaid)"),
+    1103: Rule(_PERMISSION, "No access to this API or model"),
+    1200: Rule(_INVALID, "Invalid request parameters"),
+    1201: Rule(_INVALID, "Invalid parameter value"),
+    1202: Rule(_INVALID, "Invalid method"),
+    1203: Rule(_INVALID, "The requested resource does not exist"),
+    1300: Rule(_MODERATION, "Blocked by platform policy"),
+    1301: Rule(_MODERATION, "Blocked by content security policy"),
+    1302: Rule(_RATE, "Too many requests", retryable=True),
+    1303: Rule(_RATE, "Too many tasks at once for the resource pack", retryable=True),
+    1304: Rule(_PERMISSION, "Blocked by the IP allow-list"),
+    5000: Rule(_SERVER, "Server internal error", retryable=True, may_exist=True),
+    5001: Rule(_SERVER, "Server temporarily unavailable", retryable=True, may_exist=True),
+    5002: Rule(_SERVER, "Server internal timeout", retryable=True, may_exist=True),
+}
+
+BY_STATUS: dict[int, Rule] = {
+    400: Rule(_INVALID, "Invalid format"),
+    401: Rule(_AUTH, "Authentication fails"),
+    402: Rule(_BALANCE, "Out of balance"),
+    403: Rule(_PERMISSION, "Forbidden"),
+    404: Rule(_INVALID, "No such resource"),
+    422: Rule(_INVALID, "Invalid parameters"),
+    429: Rule(_RATE, "Rate limit reached", retryable=True),
+    500: Rule(_SERVER, "Server error", retryable=True, may_exist=True),
+    503: Rule(_SERVER, "Server overloaded", retryable=True, may_exist=True),
+}
+
+STALE_TOKEN_CODES = frozenset({1003, 1004})
+"""Refusals of a token by its times; a fresh signature can heal them."""
+
+_OTHER_SERVER = Rule(_SERVER, "Server error", retryable=True, may_exist=True)
+_OTHER_CLIENT = Rule(_INVALID, "The request was refused")
+
+# 1201 means three things that only the text tells apart: an invalid value, "Task not found by id/external id: …"
+# (seen live) and "already exists" (seen live for a repeated external id). new-api gateways say task_not_exist.
+_NOT_FOUND = re.compile(r"not[ _](found|exist)|does(n't| not) exist|no such task", re.IGNORECASE)
+_EXISTS = re.compile(r"already exist|duplicate", re.IGNORECASE)
+
+
+def error_for(
+    response: Response, *, code: int | str | None, message: str, request_id: str | None, creating: bool
+) -> exc.KlingAPIError:
+    """
+    Return the error for an answer that says no.
+
+    :param response: the answer.
+    :param code: the vendor's code in its body, when there is one.
+    :param message: the vendor's text, or an empty string.
+    :param request_id: the vendor's id of the request.
+    :param creating: whether the request would have been paid for.
+    """
+    rule = _rule(response.status, code)
+    kind = _kind(rule, response.status, f"{code} {message}", creating=creating)
+    error = kind(
+        f"Kling refused: {message or rule.meaning}.".replace("..", "."),
+        request_id=request_id,
+        http_status=response.status,
+        code=code,
+        retryable=rule.retryable,
+        task_state=_task_state(rule, kind) if creating else None,
+    )
+    if isinstance(error, exc.KlingRateLimitError):
+        error.retry_after = response.retry_after
+    return error
+
+
+def _rule(status: int, code: int | str | None) -> Rule:
+    if isinstance(code, int) and code in BY_CODE:
+        return BY_CODE[code]
+    if status in BY_STATUS:
+        return BY_STATUS[status]
+    if 400 <= status < 500 and status != 408:
+        return _OTHER_CLIENT
+    # Everything else is open: 5xx, a request time-out, and a code of its own on HTTP 200.
+    return _OTHER_SERVER
+
+
+def _kind(rule: Rule, status: int, text: str, *, creating: bool) -> type[exc.KlingAPIError]:
+    if rule.error is not _INVALID:
+        return rule.error
+    if _EXISTS.search(text):
+        return exc.KlingTaskExistsError
+    # A create answered "not found" means a wrong host or path, not a missing task.
+    if not creating and (status == 404 or _NOT_FOUND.search(text)):
+        return exc.KlingTaskNotFoundError
+    return rule.error
+
+
+def _task_state(rule: Rule, kind: type[exc.KlingAPIError]) -> exc.TaskState:
+    if kind is exc.KlingTaskExistsError:
+        return exc.TaskState.EXISTS
+    return exc.TaskState.MAY_EXIST if rule.may_exist else exc.TaskState.NOT_CREATED
