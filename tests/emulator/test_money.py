@@ -1,0 +1,113 @@
+"""What is charged, and what stops a charge."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+
+import pytest
+import requests
+
+from airflow_provider_kling.emulator.prices import plain, units
+from tests.emulator.client import Client, refusal
+
+
+@pytest.mark.parametrize(
+    ("model", "mode", "seconds", "sound", "expected"),
+    [
+        ("kling-v1", "std", 5, False, "1"),
+        ("kling-video-v1", "std", 10, False, "2"),
+        ("kling-v1-6", "std", 5, False, "2"),
+        ("kling-video-v1-6", "pro", 5, False, "3.5"),
+        ("kling-v2-master", "std", 10, False, "20"),
+        ("kling-v2-5-turbo", "pro", 10, False, "5"),
+        ("kling-v2-6", "pro", 5, True, "5"),
+        ("kling-v3", "4k", 5, False, "15"),
+        ("kling-v3", "std", 3, True, "2.7"),
+        ("brand-new", "pro", 10, False, "7"),
+    ],
+)
+def test_prices(model: str, mode: str, seconds: int, sound: bool, expected: str) -> None:
+    assert plain(units(model, mode, seconds, sound=sound)) == expected
+
+
+def test_one_charge_for_each_task(client: Client) -> None:
+    task_id = client.created("A lion", external_task_id="mine")
+    client.created("A lion")
+    client.show(task_id)
+    ledger = client.emulator.ledger
+    assert len(ledger) == 2
+    assert ledger.total_units == Decimal(2)
+    assert set(ledger.by_external_id()) == {"mine", None}
+    [charge] = ledger.by_external_id()["mine"]
+    assert (charge.task_id, charge.dialect, charge.prompt) == (task_id, client.dialect, "A lion")
+    assert charge.task_status == "submitted"
+
+
+def test_deduction_is_told_on_success(kling: Client) -> None:
+    kling.emulator.settings.generation_seconds = 10
+    task_id = kling.created(model_name="kling-v1-6", mode="pro")
+    assert "final_unit_deduction" not in kling.show(task_id)
+    kling.emulator.advance(10)
+    assert kling.show(task_id)["final_unit_deduction"] == "3.5"
+
+
+def test_duplicates_are_rejected(kling: Client, gateway: Client) -> None:
+    kling.created(external_task_id="mine")
+    answer = kling.create(external_task_id="mine")
+    assert refusal(answer) == (400, 1201)
+    assert "already exists" in answer.json()["message"]
+    gateway.created(external_task_id="mine")
+    assert refusal(gateway.create(external_task_id="mine")) == (400, "duplicate")
+    assert len(kling.emulator.ledger) == 2
+
+
+def test_many_at_once_pay_once(client: Client) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: client.create(external_task_id="mine").status_code, range(24)))
+    assert sorted(answers) == [200] + [400] * 23
+    assert len(client.emulator.ledger) == 1
+    assert [entry.n for entry in client.emulator.journal] == list(range(1, 25))
+
+
+def test_duplicates_may_be_accepted_and_charged(client: Client) -> None:
+    client.emulator.settings.duplicates = "accept"
+    first, second = client.created(external_task_id="mine"), client.created(external_task_id="mine")
+    assert client.show("mine")["task_id"] == second != first
+    assert client.show(first)["task_id"] == first
+    assert len(client.emulator.ledger.by_external_id()["mine"]) == 2
+
+
+def test_concurrency(client: Client) -> None:
+    client.emulator.settings.concurrency = 2
+    client.created("one")
+    client.created("risk-control")
+    answer = client.create("three")
+    assert refusal(answer) == ((429, 1303) if client.dialect == "kling" else (429, "busy"))
+    assert "Retry-After" not in answer.headers
+    client.emulator.settings.retry_after = 7
+    assert client.create("three").headers["Retry-After"] == "7"
+    client.emulator.advance(300)
+    client.created("three")
+    assert len(client.emulator.ledger) == 3
+
+
+def test_balance(client: Client) -> None:
+    client.emulator.settings.balance_units = 2.5
+    client.emulator.settings.retry_after = 7
+    client.created("one")
+    client.created("two")
+    answer = client.create("three")
+    assert refusal(answer) == ((429, 1102) if client.dialect == "kling" else (402, "no_balance"))
+    assert "Retry-After" not in answer.headers
+
+
+def test_paid_and_never_fetched(client: Client) -> None:
+    client.emulator.settings.height = 32
+    fetched, forgotten = client.created("fetched"), client.created("forgotten")
+    client.created("risk-control")
+    assert client.emulator.unfetched() == []
+    client.emulator.advance(300)
+    assert len(client.emulator.unfetched()) == 2
+    assert requests.get(client.video_url(fetched), timeout=10).status_code == 200
+    assert [task.task_id for task in client.emulator.unfetched()] == [forgotten]
