@@ -1,0 +1,79 @@
+"""
+All that Airflow is told about this provider.
+
+Airflow calls this in nearly every process, and one value that it does not accept breaks every ``airflow`` command:
+the tests check it against the schema file of each supported version.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_INTEGRATION = "Kling"
+
+CONN_FIELDS: dict[str, dict[str, Any]] = {
+    "dialect": {
+        "label": "Dialect",
+        "description": "llmprovider: flat bodies. kling: Kling's own API, and gateways that pass it through.",
+        "schema": {"type": ["string", "null"], "enum": ["llmprovider", "kling"], "default": "llmprovider"},
+    },
+    "timeout": {
+        "label": "Timeout (seconds)",
+        "description": "How long to wait for one answer of the API. Default: 30.",
+        "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 3600},
+    },
+    "models": {
+        "label": "Further models",
+        "description": "Model names to accept beyond those that this release knows, separated by commas.",
+        "schema": {"type": ["string", "null"]},
+    },
+}
+
+UI_FIELD_BEHAVIOUR: dict[str, Any] = {
+    "hidden-fields": ["schema", "port"],
+    "relabeling": {
+        "host": "Base URL",
+        "login": "Access key (only with a secret key)",
+        "password": "API key or secret key",
+    },
+    "placeholders": {
+        "host": "empty = the dialect's own; e.g. https://api-singapore.klingai.com",
+        "login": "leave empty to use an API key",
+    },
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider info as a dict; see Airflow's ``provider_info.schema.json``."""
+
+    def modules(*names: str) -> list[dict[str, Any]]:
+        return [
+            {"integration-name": _INTEGRATION, "python-modules": [f"airflow_provider_kling.{name}" for name in names]}
+        ]
+
+    return {
+        "package-name": "airflow-provider-kling",
+        "name": _INTEGRATION,
+        "description": "Kling text-to-video: each video paid for once and never lost.",
+        "integrations": [
+            {
+                "integration-name": _INTEGRATION,
+                "external-doc-url": "https://kling.ai/document-api",
+                "tags": ["ai", "video"],
+            }
+        ],
+        "hooks": modules("hooks.kling"),
+        "operators": modules("operators.kling"),
+        "sensors": modules("sensors.kling"),
+        "triggers": modules("triggers.kling"),
+        "extra-links": ["airflow_provider_kling.links.kling.KlingVideoLink"],
+        "connection-types": [
+            {
+                "connection-type": "kling",
+                "hook-class-name": "airflow_provider_kling.hooks.kling.KlingHook",
+                "hook-name": _INTEGRATION,
+                "ui-field-behaviour": UI_FIELD_BEHAVIOUR,
+                "conn-fields": CONN_FIELDS,
+            }
+        ],
+    }

@@ -1,0 +1,1 @@
+"""Hooks: the connection, the credentials and the HTTP doors to Kling."""

@@ -1,0 +1,291 @@
+"""KlingHook: from an Airflow connection to Kling's answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
+
+from airflow_provider_kling.api.capabilities import TEXT2VIDEO, Capability
+from airflow_provider_kling.api.errors import STALE_TOKEN_CODES
+from airflow_provider_kling.exceptions import (
+    KlingAuthenticationError,
+    KlingConfigurationError,
+    KlingError,
+    KlingTaskNotFoundError,
+    TaskState,
+)
+from airflow_provider_kling.hooks.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_provider_kling.api.auth import Token
+    from airflow_provider_kling.api.http import Request, Response
+    from airflow_provider_kling.api.task import KlingTask
+    from airflow_provider_kling.hooks.transport import AsyncTransport, SyncTransport
+
+
+class KlingHook(BaseHook):
+    """
+    Talk to Kling with the credentials of a connection.
+
+    Only :meth:`create_task` costs money. Nothing here is retried, but for a token that the server calls stale.
+    Use it as a context manager (``with`` on a worker, ``async with`` in a trigger), or call :meth:`close`.
+
+    :param kling_conn_id: Airflow connection of type ``kling``.
+    """
+
+    conn_name_attr = "kling_conn_id"
+    default_conn_name = "kling_default"
+    conn_type = "kling"
+    hook_name = "Kling"
+
+    def __init__(self, kling_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.kling_conn_id = kling_conn_id
+        self._settings: Settings | None = None
+        self._token: Token | None = None
+        self._sync: SyncTransport | None = None
+        self._async: AsyncTransport | None = None
+
+    # --- the connection -------------------------------------------------------------------------------------------
+
+    @property
+    def settings(self) -> Settings:
+        """
+        The connection, read once.
+
+        :raises KlingConfigurationError: when it does not exist or cannot be used.
+        """
+        if self._settings is None:
+            try:
+                connection = self.get_connection(self.kling_conn_id)
+            except AirflowNotFoundException as error:
+                raise _unknown_connection(self.kling_conn_id) from error
+            self._settings = Settings.from_connection(self.kling_conn_id, connection, connection.extra_dejson)
+            self._mask(self._settings.credentials.secret)
+        return self._settings
+
+    async def asettings(self) -> Settings:
+        """Return :attr:`settings` without blocking the event loop."""
+        if self._settings is None:
+            from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+
+            try:
+                connection = await get_async_connection(self.kling_conn_id, hook=type(self))
+            except AirflowNotFoundException as error:
+                raise _unknown_connection(self.kling_conn_id) from error
+            extra = await get_async_extra_dejson(connection)
+            self._settings = Settings.from_connection(self.kling_conn_id, connection, extra)
+        return self._settings
+
+    # --- the API, for workers -------------------------------------------------------------------------------------
+
+    def create_task(self, body: Mapping[str, Any], capability: Capability = TEXT2VIDEO) -> KlingTask:
+        """
+        Submit a task. **This is the call that is paid for**; it is sent once.
+
+        :param body: the request, with the model under ``model`` in either spelling.
+        :raises KlingError: with ``task_state``: whether a task may exist all the same.
+        """
+        dialect = self.settings.dialect
+        return dialect.read_created(self._send(dialect.create(capability, body)))
+
+    def get_task(self, task_id: str, capability: Capability = TEXT2VIDEO) -> KlingTask:
+        """
+        Look at one task.
+
+        :param task_id: Kling's id or the external one.
+        :raises KlingTaskNotFoundError: when Kling does not know it, or not yet.
+        """
+        dialect = self.settings.dialect
+        return dialect.read_task(self._send(dialect.get(capability, task_id)), asked_for=task_id)
+
+    def look(self, task_id: str, capability: Capability = TEXT2VIDEO) -> KlingTask | KlingError:
+        """Do :meth:`get_task` and return what went wrong instead of raising it: material for a decision."""
+        try:
+            return self.get_task(task_id, capability)
+        except KlingError as error:
+            return error
+
+    def list_tasks(
+        self, capability: Capability = TEXT2VIDEO, *, page_size: int = 100, max_pages: int = 1000
+    ) -> Iterator[KlingTask]:
+        """
+        Iterate over the account's tasks, in Kling's order, which is not documented.
+
+        :param page_size: tasks per request, 1 to 500 (Kling's reference).
+        :param max_pages: requests at most; Kling serves pages 1 to 1,000.
+        :raises KlingConfigurationError: in a dialect without a list.
+        """
+        dialect = self.settings.dialect
+        for page in range(1, max_pages + 1):
+            tasks = dialect.read_list(self._send(dialect.list_page(capability, page, page_size)))
+            yield from tasks
+            if len(tasks) < page_size:
+                return
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask for a task that cannot exist: free, and it needs a valid key. Never raises."""
+        try:
+            self.get_task("airflow-connection-test")
+        except KlingTaskNotFoundError:
+            pass
+        except KlingError as error:
+            # There is no task at stake here, so no word about one.
+            error.task_state = None
+            return False, str(error)
+        except Exception as error:
+            return False, f"{type(error).__name__}: {error}"
+        kind = "JWT from access key and secret key" if self.settings.credentials.access_key else "API key"
+        return (
+            True,
+            f"{self.settings.base_url} answered in dialect {self.settings.dialect.name} and accepts the {kind}.",
+        )
+
+    # --- the API, for triggers ------------------------------------------------------------------------------------
+
+    async def aget_task(self, task_id: str, capability: Capability = TEXT2VIDEO) -> KlingTask:
+        """Do :meth:`get_task` without blocking the event loop."""
+        dialect = (await self.asettings()).dialect
+        return dialect.read_task(await self._asend(dialect.get(capability, task_id)), asked_for=task_id)
+
+    async def alook(self, task_id: str, capability: Capability = TEXT2VIDEO) -> KlingTask | KlingError:
+        """Do :meth:`look` without blocking the event loop."""
+        try:
+            return await self.aget_task(task_id, capability)
+        except KlingError as error:
+            return error
+
+    # --- the doors ------------------------------------------------------------------------------------------------
+
+    def _send(self, request: Request) -> Response:
+        from airflow_provider_kling.hooks.transport import SyncTransport
+
+        if self._sync is None:
+            self._sync = SyncTransport(self.settings.base_url, self.settings.timeout)
+        response = self._sync.send(request, self._bearer())
+        if self._is_stale(response):
+            response = self._sync.send(request, self._bearer())
+        return self._scrubbed(response)
+
+    async def _asend(self, request: Request) -> Response:
+        from airflow_provider_kling.hooks.transport import AsyncTransport
+
+        settings = await self.asettings()
+        if self._async is None:
+            self._async = AsyncTransport(settings.base_url, settings.timeout)
+        response = await self._async.send(request, self._bearer(mask=False))
+        if self._is_stale(response):
+            response = await self._async.send(request, self._bearer(mask=False))
+        return self._scrubbed(response)
+
+    def _bearer(self, *, mask: bool = True) -> str:
+        """
+        Return the token to send, signed anew in time.
+
+        :param mask: tell Airflow's log masker. That is a blocking call to the supervisor, so triggers, which log no
+            token anywhere, do without.
+        """
+        now = time.time()
+        if self._token is None or now >= self._token.renew_at:
+            self._token = self.settings.credentials.token(now)
+            if mask:
+                self._mask(self._token.value)
+        return self._token.value
+
+    def _is_stale(self, response: Response) -> bool:
+        """
+        Whether a refused JWT is worth signing anew: Kling said that its times are over, or not yet begun.
+
+        Nothing was created then, so the request may be sent again, even a paid one.
+        """
+        if response.status != 401 or not self.settings.credentials.access_key:
+            return False
+        try:
+            self.settings.dialect.read(response)
+        except KlingAuthenticationError as error:
+            if error.code in STALE_TOKEN_CODES:
+                self._token = None
+                return True
+        except KlingError:
+            pass
+        return False
+
+    def _scrubbed(self, response: Response) -> Response:
+        """Take the secrets out of an error's body: a gateway may quote the key, and errors quote the body."""
+        if response.status < 300:
+            return response
+        body = response.body
+        for secret in (self.settings.credentials.secret, self._token.value if self._token else ""):
+            if secret:
+                body = body.replace(secret.encode(), b"***")
+        return replace(response, body=body)
+
+    @staticmethod
+    def _mask(secret: str) -> None:
+        from airflow.providers.common.compat.sdk import mask_secret
+
+        mask_secret(secret)
+
+    def close(self) -> None:
+        """Close the worker's connections."""
+        if self._sync is not None:
+            self._sync.close()
+            self._sync = None
+
+    async def aclose(self) -> None:
+        """Close the trigger's connections."""
+        if self._async is not None:
+            await self._async.close()
+            self._async = None
+
+    def __enter__(self) -> KlingHook:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> KlingHook:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    # --- the connection form of Airflow 3.0 and 3.1 ---------------------------------------------------------------
+    # Airflow 3.2+ reads the form from provider info and skips both methods.
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the custom fields of the form."""
+        from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
+        from flask_babel import lazy_gettext
+        from wtforms import StringField
+
+        from airflow_provider_kling.get_provider_info import CONN_FIELDS
+
+        field: Callable[..., Any] = StringField
+        return {
+            name: field(lazy_gettext(spec["label"]), description=spec["description"], widget=BS3TextFieldWidget())
+            for name, spec in CONN_FIELDS.items()
+        }
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return what the form calls and hides of Airflow's standard fields."""
+        from airflow_provider_kling.get_provider_info import UI_FIELD_BEHAVIOUR
+
+        return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
+
+
+def _unknown_connection(conn_id: str) -> KlingConfigurationError:
+    return KlingConfigurationError(
+        f"There is no Airflow connection {conn_id!r}.",
+        task_state=TaskState.NOT_CREATED,
+        next_step="Make it under Admin > Connections with type Kling, or set "
+        f"AIRFLOW_CONN_{conn_id.upper()}, or correct kling_conn_id.",
+    )

@@ -1,0 +1,26 @@
+"""The "Kling video" button on a task instance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import BaseOperator, TaskInstanceKey
+
+
+class KlingVideoLink(BaseOperatorLink):
+    """
+    Link to the produced video at Kling.
+
+    Airflow asks for it on the worker after each run and keeps the answer; without a result there is no button.
+    """
+
+    name = "Kling video"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the URL of the first video of the manifest in XCom, or an empty string."""
+        manifest = XCom.get_value(ti_key=ti_key, key="return_value")
+        videos = manifest.get("videos") if isinstance(manifest, dict) else None
+        return str(videos[0]["url"]) if videos else ""

@@ -1,0 +1,1 @@
+"""Operators: turn a request into a video that is paid for once."""

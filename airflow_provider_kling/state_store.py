@@ -1,0 +1,87 @@
+"""
+The record of a wish in Airflow's task state store (3.3+), or nowhere (3.0 to 3.2).
+
+The store survives retries and a killed worker; XCom does not (it is wiped at every new try). Airflow 3.4 empties the
+store when a task is cleared. Where there is no record, the deterministic ``external_task_id`` and a lookup at Kling
+carry the promise alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_kling.exceptions import KlingConfigurationError, TaskState
+from airflow_provider_kling.lifecycle.record import Record
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+log = logging.getLogger(__name__)
+
+KEY = "kling"
+
+
+class RecordStore:
+    """
+    Reads and writes the record of one task instance.
+
+    :param context: Airflow's context of the running task.
+    """
+
+    def __init__(self, context: Context) -> None:
+        values: Mapping[str, Any] = context
+        self._store: Any = values.get("task_state_store")
+
+    def load(self) -> Record | None:
+        """
+        Return the record, or ``None`` where nothing was stored.
+
+        :raises KlingConfigurationError: when the store cannot be read; that is not the same as an empty store.
+        """
+        if self._store is None:
+            return None
+        try:
+            stored = self._store.get(KEY)
+        except Exception as error:
+            raise KlingConfigurationError(
+                f"Airflow's task state store cannot be read ({type(error).__name__}); nothing was submitted, because "
+                "an earlier try may have paid already.",
+                retryable=True,
+                next_step="A retry reads it again.",
+            ) from error
+        return None if stored is None else Record.from_json(stored)
+
+    def save_intent(self, record: Record) -> None:
+        """
+        Write the record before a paid request.
+
+        :raises KlingConfigurationError: when it cannot be written; the request must not be sent then.
+        """
+        try:
+            self._set(record)
+        except Exception as error:
+            raise KlingConfigurationError(
+                f"Airflow's task state store cannot be written ({type(error).__name__}).",
+                task_state=TaskState.NOT_CREATED if record.posted_before is None else TaskState.MAY_EXIST,
+                external_task_id=record.external_task_id,
+                retryable=True,
+                next_step="A retry tries again.",
+            ) from error
+
+    def save(self, record: Record) -> None:
+        """Write what was learned. Losing this costs a lookup, not money, so it never fails a task that is paid for."""
+        try:
+            self._set(record)
+        except Exception as error:
+            log.warning("Airflow's task state store cannot be written (%s); going on.", type(error).__name__)
+
+    def _set(self, record: Record) -> None:
+        if self._store is None:
+            return
+        import airflow.sdk
+
+        # Exported since 3.3, as the store itself, and not known to its type stub.
+        never: Any = airflow.sdk.NEVER_EXPIRE  # type: ignore[attr-defined]
+        self._store.set(KEY, record.to_json(), retention=never)

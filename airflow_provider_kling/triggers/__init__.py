@@ -1,0 +1,1 @@
+"""Triggers: wait for Kling in the triggerer; they never pay and never download."""

@@ -1,0 +1,111 @@
+"""KlingTaskTrigger: waits for one task in the triggerer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_kling import clock
+from airflow_provider_kling.api.capabilities import CAPABILITIES, TEXT2VIDEO
+from airflow_provider_kling.hooks.kling import KlingHook
+from airflow_provider_kling.lifecycle.waiting import Done, LookAgain, Patience, decide
+
+
+class KlingTaskTrigger(BaseTrigger):
+    """
+    Fire once nothing more can be gained by waiting for a task.
+
+    It never pays and never downloads, so it may run twice. Its event carries ids and no result: the worker takes one
+    look of its own, which keeps signed URLs out of Airflow's trigger and task tables.
+
+    :param kling_conn_id: Airflow connection of type ``kling``.
+    :param kling_task_id: Kling's id of the task.
+    :param submitted_at: seconds since the epoch.
+    :param deadline: when to give up, seconds since the epoch. Airflow ignores ``execution_timeout`` while deferred.
+    :param external_task_id: given back in the event.
+    :param capability: decides the path in dialects that have one per capability.
+    :param poll_interval: seconds between looks; ``None`` follows the usual course of a generation.
+    """
+
+    def __init__(
+        self,
+        kling_conn_id: str,
+        kling_task_id: str,
+        submitted_at: float,
+        deadline: float,
+        external_task_id: str | None = None,
+        capability: str = TEXT2VIDEO.name,
+        poll_interval: float | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.kling_conn_id = kling_conn_id
+        self.kling_task_id = kling_task_id
+        self.submitted_at = submitted_at
+        self.deadline = deadline
+        self.external_task_id = external_task_id
+        self.capability = capability
+        self.poll_interval = poll_interval
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return flat JSON: Airflow stores it in plain text, and rows of this release must load for ever."""
+        kwargs = {
+            "kling_conn_id": self.kling_conn_id,
+            "kling_task_id": self.kling_task_id,
+            "submitted_at": self.submitted_at,
+            "deadline": self.deadline,
+            "external_task_id": self.external_task_id,
+            "capability": self.capability,
+            "poll_interval": self.poll_interval,
+        }
+        path = "airflow_provider_kling.triggers.kling.KlingTaskTrigger"
+        return path, {name: value for name, value in kwargs.items() if value is not None}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look, wait, look again; one event at the end."""
+        patience = Patience(self.submitted_at, self.deadline, self.poll_interval)
+        capability = CAPABILITIES[self.capability]
+        status = None
+        delay = patience.delay(clock.now())
+        async with KlingHook(self.kling_conn_id) as hook:
+            while True:
+                await clock.asleep(delay)
+                seen = await hook.alook(self.kling_task_id, capability)
+                verdict = decide(seen, patience, clock.now())
+                if not isinstance(verdict, LookAgain):
+                    break
+                delay = verdict.seconds
+                status = _log_change(self.log, self.kling_task_id, status, seen, verdict)
+        yield TriggerEvent(  # type: ignore[no-untyped-call]
+            {
+                "status": "done" if isinstance(verdict, Done) else "failed",
+                "task_id": self.kling_task_id,
+                "external_task_id": self.external_task_id,
+                "submitted_at": self.submitted_at,
+            }
+        )
+
+    async def on_kill(self) -> None:
+        """
+        Tell the truth and change nothing (Airflow 3.3+ calls this when the task is cleared or marked).
+
+        Kling has no cancel. Airflow also calls this wrongly, when a paused triggerer wakes up.
+        """
+        self.log.warning(STILL_RUNNING, self.kling_task_id, self.external_task_id)
+
+
+STILL_RUNNING = (
+    "Kling has no cancel: task %s (external_task_id %s) goes on there and is billed. "
+    "Clearing this Airflow task takes the same video up again at no cost."
+)
+
+
+def _log_change(log: Any, task_id: str, status: str | None, seen: Any, verdict: LookAgain) -> str | None:
+    """Log a change of status, or trouble, once each; return the status now known."""
+    now = getattr(seen, "raw_status", status)
+    if verdict.why:
+        log.warning("Task %s: %s; looking again in %.0f s.", task_id, verdict.why, verdict.seconds)
+    elif now != status:
+        log.info("Task %s is %s.", task_id, now)
+    return now

@@ -1,0 +1,120 @@
+"""
+A task instance without Airflow's runner: enough of its context to run an operator, kill it anywhere, and run it again.
+
+Real Airflow is driven in ``tests/airflow``; here hundreds of tries a second are needed, over real HTTP all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from airflow_provider_kling import clock
+from airflow_provider_kling.emulator import KlingEmulator
+
+
+class FakeStore(dict[str, Any]):
+    """Airflow's task state store as measured: JSON in, JSON out, outlives a try."""
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        """Keep the JSON of a value."""
+        self[key] = json.loads(json.dumps(value))
+
+
+@dataclass
+class Instance:
+    """One task instance over its tries."""
+
+    make: Callable[[], Any]
+    with_store: bool = True
+    dag_id: str = "clips"
+    run_id: str = "scheduled__2026-11-01"
+    map_index: int = -1
+    retries: int = 2
+    try_number: int = 0
+    max_tries: int = 2
+    store: FakeStore = field(default_factory=FakeStore)
+    xcom: dict[str, Any] = field(default_factory=dict)
+
+    def context(self) -> Any:
+        """Return the context of a new try; XCom is wiped, as Airflow does."""
+        self.try_number += 1
+        self.xcom.clear()
+        task = self.make()
+        ti = SimpleNamespace(
+            dag_id=self.dag_id,
+            run_id=self.run_id,
+            task_id=task.task_id,
+            map_index=self.map_index,
+            try_number=self.try_number,
+            max_tries=self.max_tries,
+            start_date=datetime.fromtimestamp(clock.now(), tz=UTC),
+            xcom_push=lambda key, value: self.xcom.__setitem__(key, value),
+        )
+        context: dict[str, Any] = {"ti": ti, "task": task}
+        if self.with_store:
+            context["task_state_store"] = self.store
+        return context
+
+    def clear(self, *, discard_store: bool = False) -> None:
+        """Do what a clear does: raise max_tries; Airflow 3.4 also empties the store."""
+        self.max_tries = self.try_number + self.retries
+        if discard_store:
+            self.store.clear()
+
+    def run(self) -> Any:
+        """Run one try to its end, deferrals included; each resumption is a new operator, as in Airflow."""
+        context = self.context()
+        kwargs: dict[str, Any] = {}
+        operator, method = context["task"], "execute"
+        while True:
+            try:
+                return getattr(operator, method)(context, **kwargs)
+            except TaskDeferred as deferred:
+                event = asyncio.run(_first_event(deferred.trigger))
+                method, kwargs = deferred.method_name, {**(deferred.kwargs or {}), "event": event}
+                operator = copy.copy(context["task"])
+                operator.__dict__.update(self.make().__dict__)
+
+
+async def _first_event(trigger: Any) -> Any:
+    """Run a trigger as its stored row would be: built anew from what it serialized to."""
+    path, kwargs = trigger.serialize()
+    if path.startswith("airflow_provider_kling."):
+        trigger = type(trigger)(**json.loads(json.dumps(kwargs)))
+    else:
+        await clock.asleep((kwargs["moment"] - datetime.fromtimestamp(clock.now(), tz=UTC)).total_seconds())
+        return kwargs["moment"]
+    events = trigger.run()
+    try:
+        return (await anext(events)).payload
+    finally:
+        await events.aclose()
+
+
+def use_clock_of(emulator: KlingEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the provider live on the emulator's manual clock, so that every pause passes at once."""
+
+    async def asleep(seconds: float) -> None:
+        emulator.advance(seconds)
+
+    monkeypatch.setattr(clock, "now", emulator.clock.now)
+    monkeypatch.setattr(clock, "sleep", emulator.advance)
+    monkeypatch.setattr(clock, "asleep", asleep)
+
+
+def connect(
+    emulator: KlingEmulator, monkeypatch: pytest.MonkeyPatch, dialect: str = "llmprovider", **options: Any
+) -> None:
+    """Set the Airflow connection ``kling_default``."""
+    connection = emulator.connection(dialect, **options)
+    monkeypatch.setenv("AIRFLOW_CONN_KLING_DEFAULT", json.dumps(connection))
