@@ -30,15 +30,18 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
 }
 
 UI_FIELD_BEHAVIOUR: dict[str, Any] = {
-    "hidden-fields": ["schema", "port"],
+    # The port is not hidden: the Test button of Airflow 3.3.1 and 3.3.2 answers "Bad Request" to any connection without
+    # one (apache/airflow#73298).
+    "hidden-fields": ["schema"],
     "relabeling": {
         "host": "Base URL",
-        "login": "Access key (only with a secret key)",
+        "login": "Access key",
         "password": "API key or secret key",
     },
     "placeholders": {
         "host": "empty = the dialect's own; e.g. https://api-singapore.klingai.com",
-        "login": "leave empty to use an API key",
+        "login": "empty with an API key; set with a secret key",
+        "port": "443, if Test says Bad Request (Airflow 3.3.1, 3.3.2)",
     },
 }
 

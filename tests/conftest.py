@@ -12,6 +12,9 @@ os.environ["AIRFLOW_HOME"] = _HOME.name
 os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "True"
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
+# One running Airflow for all the tests that need it: two conftests that import its fixture would start two.
+pytest_plugins = ["tests.airflow.fixtures"]
+
 # Time says nothing on a busy machine; a failing example prints how to replay it.
 settings.register_profile("kling", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("kling")

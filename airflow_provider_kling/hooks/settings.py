@@ -76,11 +76,17 @@ def _base_url(conn_id: str, connection: Connection) -> str:
         scheme, prefix = (schema, "") if schema in ("http", "https") else ("https", schema)
         host = f"{scheme}://{host}" + (f"/{prefix}" if prefix else "")
     url = urlsplit(host)
+    try:
+        port = url.port
+    except ValueError:
+        raise _bad(conn_id, "host", "has a port that is not a number from 0 to 65535") from None
     if url.scheme not in ("http", "https") or not url.hostname or url.username or url.query:
         raise _bad(conn_id, "host", "must be a URL such as https://api-singapore.klingai.com, a path prefix allowed")
     if url.path.rstrip("/").endswith("/v1") or "/v1/videos" in url.path:
         raise _bad(conn_id, "host", "must end before /v1: the provider adds the path of the API itself")
-    netloc = url.netloc if url.port or not connection.port else f"{url.netloc}:{connection.port}"
+    # The protocol's own port changes nothing and must not look like another account: that would be another wish.
+    own = {"http": 80, "https": 443}[url.scheme]
+    netloc = url.netloc if port or connection.port in (None, 0, own) else f"{url.netloc}:{connection.port}"
     return f"{url.scheme}://{netloc}{url.path}".rstrip("/")
 
 

@@ -1,0 +1,162 @@
+"""Every example DAG: it parses with nothing set up, and dag.test() runs it to its end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from airflow_provider_kling.emulator import KlingEmulator
+from dev.local_airflow import EXAMPLE_DAGS, environment, write_config
+from dev.processes import ROOT
+from tests.airflow.dag_runner import DagRunner
+from tests.airflow.fixtures import SPEED
+
+pytestmark = pytest.mark.airflow
+
+EXAMPLES = sorted(EXAMPLE_DAGS.glob("*.py"))
+
+# Parse every file with the network gone; the first import of Airflow is not the DAG's doing.
+_PARSE = """
+import json, socket, sys, time
+
+def refuse(*_):
+    raise AssertionError("a DAG file reached for the network")
+
+socket.socket.connect = socket.getaddrinfo = refuse
+import airflow.sdk
+from airflow.dag_processing.dagbag import DagBag
+
+report = {}
+for path in sys.argv[1:]:
+    began = time.perf_counter()
+    bag = DagBag(path, load_op_links=False)
+    seconds = time.perf_counter() - began
+    report[path] = {"errors": bag.import_errors, "dags": list(bag.dags), "seconds": seconds}
+print("\\n@@" + json.dumps(report))
+"""
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[KlingEmulator]:
+    with KlingEmulator(speed=SPEED, height=90) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("videos")
+
+
+@pytest.fixture(scope="module")
+def dag_runner(
+    emulator: KlingEmulator, videos: Path, migrated_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DagRunner]:
+    # A scheduler on the same database would take up the runs of dag.test() too.
+    home = tmp_path_factory.mktemp("dag-test")
+    shutil.copyfile(migrated_home / "airflow.db", home / "airflow.db")
+    write_config(home)
+    runner = DagRunner(home, environment(home, connection=emulator.connection(), output=f"{videos.as_uri()}/"))
+    yield runner
+    runner.close()
+
+
+@pytest.fixture
+def ledger(emulator: KlingEmulator) -> Iterator[KlingEmulator]:
+    """Empty the emulator first; whatever the test does, no key may have reached the host of the videos."""
+    emulator.reset()
+    yield emulator
+    assert not [entry for entry in emulator.journal if entry.leaked_authorization]
+    assert not [entry for entry in emulator.journal if entry.status is None or entry.status >= 400]
+
+
+def _bodies(emulator: KlingEmulator) -> list[dict[str, Any]]:
+    return [dict(entry.body) for entry in emulator.journal_for("create")]
+
+
+def test_landed(dag_runner: DagRunner, ledger: KlingEmulator, videos: Path) -> None:
+    """One task from prompt to mp4."""
+    run = dag_runner.run("example_kling_landed")
+    assert run.state == "success"
+    assert run.tasks == {("make_video", -1): "success"}
+    (charge,) = ledger.ledger
+    (body,) = _bodies(ledger)
+    assert body == {
+        "model": "kling-video-v1-6",
+        "prompt": "Close-up of a paper boat on a rain-soaked street, soft light",
+        "cfg_scale": 0.5,
+        "external_task_id": charge.external_task_id,
+    }
+    manifest = run.xcoms["make_video", -1, "return_value"]
+    assert manifest["task_id"] == charge.task_id == run.xcoms["make_video", -1, "task_id"]
+    assert manifest["external_task_id"] == charge.external_task_id == run.xcoms["make_video", -1, "external_task_id"]
+    assert manifest["task_status"] == "succeed"
+    assert manifest["videos"][0]["duration"] == 5
+    assert run.xcoms["make_video", -1, "_link_KlingVideoLink"] == manifest["videos"][0]["url"]
+    landed = videos / f"{charge.external_task_id}.mp4"
+    assert manifest["output_paths"] == [landed.as_uri()]
+    assert list(videos.iterdir()) == [landed]
+    _assert_plays(landed, 5.0, 16 / 9)
+    assert not ledger.unfetched()
+
+
+def test_two_steps(dag_runner: DagRunner, ledger: KlingEmulator) -> None:
+    """Submit in one task, wait in another."""
+    run = dag_runner.run("example_kling_two_steps")
+    assert run.state == "success"
+    assert run.tasks == {("submit", -1): "success", ("wait", -1): "success"}
+    (charge,) = ledger.ledger
+    (body,) = _bodies(ledger)
+    assert body["prompt"].startswith("Slow aerial shot of a lighthouse at dusk, 20")
+    assert {name: body[name] for name in ("negative_prompt", "aspect_ratio", "duration")} == {
+        "negative_prompt": "text, watermark",
+        "aspect_ratio": "16:9",
+        "duration": "5",
+    }
+    assert run.xcoms["submit", -1, "return_value"] == charge.task_id
+    manifest = run.xcoms["wait", -1, "return_value"]
+    assert manifest["task_id"] == charge.task_id
+    assert manifest["external_task_id"] == charge.external_task_id
+
+
+def test_mapped(dag_runner: DagRunner, ledger: KlingEmulator) -> None:
+    """A video per row of a table."""
+    run = dag_runner.run("example_kling_mapped")
+    assert run.state == "success"
+    assert set(run.tasks.values()) == {"success"}
+    assert len(ledger.ledger) == 3
+    assert all(len(charges) == 1 for charges in ledger.ledger.by_external_id().values())
+    rows = [(body["prompt"], body["aspect_ratio"]) for body in _bodies(ledger)]
+    assert sorted(ratio for _, ratio in rows) == ["16:9", "1:1", "9:16"]
+    prompts = {charge.task_id: charge.prompt for charge in ledger.ledger}
+    for index, (prompt, _) in enumerate(rows):
+        assert prompts[run.xcoms["make_video", index, "return_value"]["task_id"]] == prompt
+
+
+def test_parse_alone(tmp_path: Path) -> None:
+    """No network, no connection, no database: the DAG processor may have none of them."""
+    write_config(tmp_path)
+    command = [sys.executable, "-c", _PARSE, *map(str, EXAMPLES)]
+    done = subprocess.run(command, env=environment(tmp_path), cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout.rpartition("@@")[2])
+    assert {path: found["errors"] for path, found in report.items()} == {str(path): {} for path in EXAMPLES}
+    assert [found["dags"] for found in report.values()] == [[path.stem] for path in EXAMPLES]
+    # Measured: 54 ms for the first, which imports the operators, 30 and 4 for the others. Shared machines stall.
+    assert max(found["seconds"] for found in report.values()) < 1.0
+
+
+def _assert_plays(path: Path, seconds: float, ratio: float) -> None:
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert stream.codec_context.name == "h264"
+        assert (container.duration or 0) / 1_000_000 == pytest.approx(seconds, abs=0.1)
+        assert stream.width / stream.height == pytest.approx(ratio, rel=0.05)
+        assert sum(1 for _ in container.decode(stream)) > 10
