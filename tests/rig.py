@@ -86,19 +86,30 @@ class Instance:
                 operator.__dict__.update(self.make().__dict__)
 
 
+class WorkerCrash(BaseException):
+    """A kill -9: nothing catches it, nothing is cleaned up on purpose."""
+
+
 async def _first_event(trigger: Any) -> Any:
-    """Run a trigger as its stored row would be: built anew from what it serialized to."""
+    """
+    Run a trigger as its stored row would be: built anew from what it serialized to.
+
+    When the triggerer dies, another one runs the same row from its beginning.
+    """
     path, kwargs = trigger.serialize()
     if path.startswith("airflow_provider_kling."):
         trigger = type(trigger)(**json.loads(json.dumps(kwargs)))
     else:
         await clock.asleep((kwargs["moment"] - datetime.fromtimestamp(clock.now(), tz=UTC)).total_seconds())
         return kwargs["moment"]
-    events = trigger.run()
-    try:
-        return (await anext(events)).payload
-    finally:
-        await events.aclose()
+    while True:
+        events = trigger.run()
+        try:
+            return (await anext(events)).payload
+        except WorkerCrash:
+            trigger = type(trigger)(**json.loads(json.dumps(kwargs)))
+        finally:
+            await events.aclose()
 
 
 def use_clock_of(emulator: KlingEmulator, monkeypatch: pytest.MonkeyPatch) -> None:

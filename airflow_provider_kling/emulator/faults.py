@@ -33,6 +33,7 @@ KINDS: dict[str, _Rule] = {
     "busy": _Rule(("create",), "create"),
     "no_balance": _Rule(("create",), "create"),
     "unauthorized": _Rule(_API, "any"),
+    "generation_failed": _Rule(("create",), "create"),
     "no_videos": _Rule(("create", "get"), "any"),
     "unknown_status": _Rule(_API, "get"),
     "not_found": _Rule(("get",), "get"),

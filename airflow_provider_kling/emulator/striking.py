@@ -17,6 +17,8 @@ from airflow_provider_kling.emulator.transport import CutShort, Dropped, Held
 
 _STALL_SECONDS = 30.0
 _INVISIBLE_SECONDS = 10.0
+# No text of a failure other than moderation was seen live: a guess.
+_GENERATION_FAILED = "Internal generation error"
 _ERRORS: dict[int, tuple[Reason, str]] = {
     500: (Reason.INTERNAL, "Server internal error"),
     502: (Reason.BAD_GATEWAY, "Bad gateway"),
@@ -90,6 +92,13 @@ def _duplicate(call: Call, fault: Fault) -> Response:
     return answer if call.task is None else call.refuse(said.duplicate(external_task_id))
 
 
+def _generation_failed(call: Call, fault: Fault) -> Response:
+    answer = call.answer()
+    if call.task is not None:
+        call.task.failure = _GENERATION_FAILED
+    return answer
+
+
 def _no_videos(call: Call, fault: Fault) -> Response:
     """The task will have no videos, ever; a get is answered by that already."""
     answer = call.answer()
@@ -154,6 +163,7 @@ _STRIKES: dict[str, Callable[[Call, Fault], Response]] = {
     "busy": lambda call, fault: call.refuse(said.busy(fault.retry_after)),
     "no_balance": lambda call, fault: call.refuse(said.no_balance()),
     "unauthorized": lambda call, fault: call.refuse(Refusal(Reason.AUTH_EXPIRED, "Authorization has expired")),
+    "generation_failed": _generation_failed,
     "no_videos": _no_videos,
     "unknown_status": _unknown_status,
     "not_found": _not_found,

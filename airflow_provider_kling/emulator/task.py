@@ -63,6 +63,7 @@ class Task:
     clock: Clock = field(repr=False)
     visible_from: float = 0.0
     no_videos: bool = False
+    failure: str = ""
     url_version: int = 0
     downloads: int = 0
     _served: list[tuple[int, int]] = field(default_factory=list, repr=False)
@@ -95,12 +96,12 @@ class Task:
             return "submitted"
         if now < self.finished_at:
             return "processing"
-        return "failed" if RISK_CONTROL in self.wish.prompt else "succeed"
+        return "failed" if self.failure or RISK_CONTROL in self.wish.prompt else "succeed"
 
     @property
     def status_message(self) -> str:
-        """Why it failed (text seen live), else empty."""
-        return RISK_CONTROL_MESSAGE if self.status == "failed" else ""
+        """Why it failed, else empty. The text of risk control was seen live."""
+        return (self.failure or RISK_CONTROL_MESSAGE) if self.status == "failed" else ""
 
     @property
     def updated_at(self) -> float:

@@ -149,6 +149,15 @@ def test_retry_after(client: Client) -> None:
     assert client.create().headers["Retry-After"] == "3"
 
 
+def test_generation_failed(client: Client) -> None:
+    client.emulator.settings.generation_seconds = 0
+    client.emulator.faults.add(Fault("generation_failed"))
+
+    task = client.show(client.created())
+    assert task["task_status"] == "failed"
+    assert task["task_status_msg"] == "Internal generation error"
+
+
 @pytest.mark.parametrize("on", ["create", "get", "any"])
 def test_no_videos(client: Client, on: str) -> None:
     client.emulator.settings.generation_seconds = 0
