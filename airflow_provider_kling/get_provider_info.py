@@ -20,7 +20,7 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
     "timeout": {
         "label": "Timeout (seconds)",
         "description": "How long to wait for one answer of the API. Default: 30.",
-        "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 3600},
+        "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 120},
     },
     "models": {
         "label": "Further models",

@@ -74,6 +74,9 @@ BY_STATUS: dict[int, Rule] = {
     503: Rule(_SERVER, "Server overloaded", retryable=True, may_exist=True),
 }
 
+INVALID_METHOD = 1202
+"""HTTP 404, yet it says that the path is wrong and nothing of the task."""
+
 STALE_TOKEN_CODES = frozenset({1003, 1004})
 """Refusals of a token by its times; a fresh signature can heal them."""
 
@@ -99,7 +102,8 @@ def error_for(
     :param creating: whether the request would have been paid for.
     """
     rule = _rule(response.status, code)
-    kind = _kind(rule, response.status, f"{code} {message}", creating=creating)
+    missing = response.status == 404 and code != INVALID_METHOD
+    kind = _kind(rule, f"{code} {message}", missing=missing and not creating, creating=creating)
     error = kind(
         f"Kling refused: {message or rule.meaning}.".replace("..", "."),
         request_id=request_id,
@@ -124,13 +128,13 @@ def _rule(status: int, code: int | str | None) -> Rule:
     return _OTHER_SERVER
 
 
-def _kind(rule: Rule, status: int, text: str, *, creating: bool) -> type[exc.KlingAPIError]:
+def _kind(rule: Rule, text: str, *, missing: bool, creating: bool) -> type[exc.KlingAPIError]:
     if rule.error is not _INVALID:
         return rule.error
     if _EXISTS.search(text):
         return exc.KlingTaskExistsError
     # A create answered "not found" means a wrong host or path, not a missing task.
-    if not creating and (status == 404 or _NOT_FOUND.search(text)):
+    if missing or (not creating and _NOT_FOUND.search(text)):
         return exc.KlingTaskNotFoundError
     return rule.error
 

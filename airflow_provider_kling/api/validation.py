@@ -120,6 +120,7 @@ def check_request(
         (f"extra_body.{name}", "is set as an argument too; set it once") for name in extra_body if name in fields
     ]
     faults += _model_faults(fields.get("model"), dialect, models)
+    faults += _own_id_faults(fields.get("external_task_id"))
     body = {**fields, **extra_body, "model": canonical_model(str(fields.get("model")))}
     doubts = rule_violations(body)
     if dialect.enforces_model_rules:
@@ -129,6 +130,13 @@ def check_request(
         for name in extra_body
     ]
     return Findings(tuple(faults), tuple(doubts))
+
+
+def _own_id_faults(own_id: object) -> Iterator[tuple[str, str]]:
+    """Refuse what could not be looked up again: the id stands in a path, where servers decode %2F into a slash."""
+    bad = sorted(set(re.findall(r"[/,\s\x00-\x1f]", own_id))) if isinstance(own_id, str) else []
+    if bad:
+        yield "external_task_id", f"must not hold {_words(bad)}: the task could not be found again by it"
 
 
 def _model_faults(model: object, dialect: Dialect, models: Iterable[str]) -> Iterator[tuple[str, str]]:

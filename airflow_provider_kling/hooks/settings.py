@@ -97,8 +97,9 @@ def _timeout(conn_id: str, value: object) -> float:
         seconds = float(str(value))
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds <= 3600:
-        raise _bad(conn_id, "timeout", f"must be seconds between 0 and 3600, not {value!r}")
+    # A lost submit is believed not to have arrived after two minutes; none may be under way for longer than that.
+    if not 0 < seconds <= 120:
+        raise _bad(conn_id, "timeout", f"must be seconds between 0 and 120, not {value!r}")
     return seconds
 
 

@@ -44,6 +44,8 @@ def faults(dialect: str = "llmprovider", extra: dict[str, Any] | None = None, **
         ({"camera_control": {"type": "simple", "config": {"pan": 11}}}, "camera_control.config.pan", "-10 and 10"),
         ({"camera_control": {"type": "simple", "config": {"pann": 1}}}, "camera_control.config.pann", "mean 'pan'"),
         ({"camera_control": "simple"}, "camera_control", "not of type object"),
+        ({"external_task_id": "a/b"}, "external_task_id", "must not hold '/'"),
+        ({"external_task_id": "a b"}, "external_task_id", "must not hold ' '"),
         ({"promt": "x"}, "promt", "did you mean 'prompt'"),
     ],
 )

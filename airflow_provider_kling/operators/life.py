@@ -1,0 +1,219 @@
+"""The life of one wish within one try: find or submit its task, wait, land."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_kling import clock
+from airflow_provider_kling.api.models import canonical_model
+from airflow_provider_kling.lifecycle.identity import Wish, changed_fields, field_digests, fingerprint
+from airflow_provider_kling.lifecycle.submission import Policy, opening
+from airflow_provider_kling.lifecycle.waiting import Done, Failed, Patience, decide
+from airflow_provider_kling.operators.submit import Submitter
+from airflow_provider_kling.state_store import RecordStore
+from airflow_provider_kling.triggers.kling import KlingTaskTrigger
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_kling.api.task import KlingTask
+    from airflow_provider_kling.exceptions import KlingError
+    from airflow_provider_kling.hooks.kling import KlingHook
+    from airflow_provider_kling.lifecycle.record import Record
+    from airflow_provider_kling.operators.base import KlingOperator
+
+# Shorter pauses are slept: a deferral costs the scheduler more, and Airflow races on very short ones (#71580).
+SHORTEST_DEFERRAL = 15.0
+# Airflow's own deferral timeout is only the net below the trigger's deadline.
+_NET = timedelta(minutes=10)
+
+
+class Life:
+    """
+    One try of one wish.
+
+    :param operator: what is wished for, and how.
+    :param context: Airflow's context of the running task.
+    :param hook: talks to Kling.
+    :param resumed: whether the try began before a deferral.
+    """
+
+    def __init__(self, operator: KlingOperator, context: Context, hook: KlingHook, *, resumed: bool) -> None:
+        self._operator = operator
+        self._hook = hook
+        self._ti = context["ti"]
+        # Where a deferral lost its record (see _echoed), the part of the try before it may have posted.
+        self._first_try = context["ti"].try_number <= 1 and not resumed
+        self._store = RecordStore(context)
+
+    def live(self, record: Record | None) -> Any:
+        """
+        Return the manifest, or the task id of an operator that does not wait. May defer and not return.
+
+        :param record: what a deferral carried over; ``None`` at the start of a try.
+        """
+        seen: KlingTask | KlingError | None = None
+        # A resumed task whose id is known only waits: rendering its templates again may give another request.
+        if record is None or record.task_id is None:
+            body = self._operator.request(self._hook.settings)
+            wish = self._wish(body)
+            record = record or self._open(wish, body)
+            if kept := self._kept(record):
+                self._announce(record)
+                return kept
+            record, seen = self._submit(record, wish, body)
+        self._announce(record)
+        if not self._operator.wait_for_completion:
+            return record.task_id
+        return self._finish(record, seen)
+
+    @cached_property
+    def _started_at(self) -> float:
+        """When this try began: Airflow keeps start_date over a deferral."""
+        started = self._ti.start_date
+        return min(clock.now(), started.timestamp()) if started else clock.now()
+
+    # --- one paid task --------------------------------------------------------------------------------------------
+
+    def _wish(self, body: Mapping[str, Any]) -> Wish:
+        ti, operator = self._ti, self._operator
+        request = {**body, "model": canonical_model(body["model"])}
+        return Wish(
+            dag_id=ti.dag_id,
+            run_id=ti.run_id,
+            task_id=ti.task_id,
+            map_index=ti.map_index if ti.map_index is not None else -1,
+            fingerprint=fingerprint(request, self._hook.settings.account),
+            # A clear raises max_tries and a retry does not, in every Airflow 3.
+            fresh=ti.max_tries if operator.on_clear == "new" else None,
+            own_id=str(operator.external_task_id) if operator.external_task_id else None,
+        )
+
+    def _open(self, wish: Wish, body: Mapping[str, Any]) -> Record:
+        stored = self._store.load()
+        digests = field_digests(body)
+        if stored is not None and stored.wish != wish.key:
+            changed = changed_fields(stored.fields, digests)
+            self._operator.log.warning(
+                "This is another wish than the last try's (%s). Of that one: task_id %s, external_task_id %s.",
+                f"changed: {', '.join(changed)}" if changed else "cleared with on_clear='new', or another account",
+                stored.task_id,
+                stored.external_task_id,
+            )
+        return opening(stored, wish, digests, first_try=self._first_try, now=self._started_at)
+
+    def _submit(self, record: Record, wish: Wish, body: Mapping[str, Any]) -> tuple[Record, KlingTask]:
+        operator = self._operator
+        operator.record = record
+        self._push(external_task_id=record.external_task_id)
+        policy = Policy(wish, self._started_at, self._started_at + operator.timeout, operator.on_lost_submit)
+        submitter = Submitter(
+            hook=self._hook,
+            store=self._store,
+            capability=operator.capability,
+            body=body,
+            policy=policy,
+            pause=self._pause,
+        )
+        return submitter.run(record)
+
+    def _pause(self, seconds: float, record: Record) -> None:
+        """Wait during the submit, without a worker where that is worth it. A retry is not used up."""
+        if not self._operator.deferrable or seconds < SHORTEST_DEFERRAL:
+            clock.sleep(seconds)
+            return
+        from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+
+        moment = datetime.fromtimestamp(clock.now() + seconds, tz=UTC)
+        self._operator.defer(
+            trigger=DateTimeTrigger(moment), method_name="resume", kwargs={"carried": record.to_json()}
+        )
+
+    def _announce(self, record: Record) -> None:
+        """Push the ids as soon as they are known. XCom is wiped at every new try, so nothing relies on it."""
+        self._operator.record = record
+        self._push(task_id=record.task_id, external_task_id=record.external_task_id)
+
+    def _push(self, **values: str | None) -> None:
+        for key, value in values.items():
+            self._ti.xcom_push(key=key, value=value)
+
+    # --- its result -----------------------------------------------------------------------------------------------
+
+    def _finish(self, record: Record, seen: KlingTask | KlingError | None) -> dict[str, Any]:
+        patience = self._patience(record)
+        while True:
+            seen = seen or self._hook.look(str(record.task_id), self._operator.capability)
+            verdict = decide(seen, patience, clock.now())
+            match verdict:
+                case Done(task):
+                    return self._land(record, task)
+                case Failed(error):
+                    raise error.about(task_id=record.task_id, external_task_id=record.external_task_id)
+            if verdict.why:
+                self._operator.log.warning("Task %s: %s.", record.task_id, verdict.why)
+            self._wait(verdict.seconds, record, patience)
+            seen = None
+
+    def _patience(self, record: Record) -> Patience:
+        submitted_at = record.submitted_at or self._started_at
+        deadline = submitted_at + self._operator.timeout
+        if self._operator.execution_timeout is not None:
+            # Airflow ignores execution_timeout while a task is deferred.
+            deadline = min(deadline, self._started_at + self._operator.execution_timeout.total_seconds())
+        return Patience(submitted_at, deadline, self._operator.poll_interval)
+
+    def _wait(self, seconds: float, record: Record, patience: Patience) -> None:
+        operator = self._operator
+        if not operator.deferrable:
+            clock.sleep(seconds)
+            return
+        trigger = KlingTaskTrigger(
+            kling_conn_id=operator.kling_conn_id,
+            kling_task_id=str(record.task_id),
+            external_task_id=record.external_task_id,
+            capability=operator.capability.name,
+            submitted_at=patience.submitted_at,
+            deadline=patience.deadline,
+            poll_interval=operator.poll_interval,
+        )
+        operator.defer(
+            trigger=trigger,
+            method_name="resume",
+            kwargs={"carried": record.to_json()},
+            timeout=timedelta(seconds=max(0.0, patience.deadline - clock.now())) + _NET,
+        )
+
+    def _land(self, record: Record, task: KlingTask) -> dict[str, Any]:
+        landed: tuple[tuple[str, int], ...] = ()
+        capability = self._operator.capability
+        if self._operator.output_path:
+            from airflow_provider_kling.storage import land
+
+            landed = land(
+                task,
+                self._operator.output_path,
+                name=record.external_task_id,
+                refresh=lambda: self._hook.get_task(task.task_id, capability),
+            )
+        manifest = task.manifest(capability.name, [path for path, _ in landed])
+        manifest["external_task_id"] = record.external_task_id
+        self._store.save(replace(record, landed=landed, manifest=manifest))
+        return manifest
+
+    def _kept(self, record: Record) -> dict[str, Any] | None:
+        """Return the manifest of videos landed before, so that a clear does not even ask Kling, which forgets."""
+        operator = self._operator
+        if not (operator.output_path and operator.wait_for_completion and record.manifest):
+            return None
+        from airflow_provider_kling.storage import still_there, targets
+
+        wanted = targets(operator.output_path, record.external_task_id, len(record.landed))
+        if [str(path) for path in wanted] != [path for path, _ in record.landed] or not still_there(record.landed):
+            return None
+        operator.log.info("The video landed before and is still there; nothing to do.")
+        return dict(record.manifest)

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, Literal
+
+import pytest
+
+from airflow_provider_kling import __version__
+from airflow_provider_kling.emulator import Fault, KlingEmulator
+from airflow_provider_kling.exceptions import (
+    KlingAuthenticationError,
+    KlingConfigurationError,
+    KlingConnectionError,
+    KlingError,
+    KlingTaskNotFoundError,
+    TaskState,
+)
+from airflow_provider_kling.hooks.kling import KlingHook
+
+BODY = {"model": "kling-v1", "prompt": "A cat"}
+
+
+def test_create_and_get_by_either_id(emulator: KlingEmulator) -> None:
+    with KlingHook() as hook:
+        created = hook.create_task({**BODY, "external_task_id": "mine-é?#%"})
+        assert hook.get_task(created.task_id).task_id == hook.get_task("mine-é?#%").task_id == created.task_id
+    assert asyncio.run(aget("mine-é?#%")).task_id == created.task_id
+
+
+async def aget(task_id: str) -> Any:
+    async with KlingHook() as hook:
+        return await hook.aget_task(task_id)
+
+
+def test_every_request_says_who_asks_and_uses_one_connection(emulator: KlingEmulator) -> None:
+    with KlingHook() as hook:
+        task = hook.create_task(BODY)
+        hook.get_task(task.task_id)
+    asyncio.run(aget(task.task_id))
+
+    assert {entry.headers["user-agent"] for entry in emulator.journal} == {f"airflow-provider-kling/{__version__}"}
+
+
+@pytest.mark.parametrize("dialect", ["kling"], indirect=True)
+def test_list_tasks_walks_all_pages(emulator: KlingEmulator) -> None:
+    with KlingHook() as hook:
+        made = {hook.create_task({**BODY, "prompt": f"cat {number}"}).task_id for number in range(7)}
+        assert {task.task_id for task in hook.list_tasks(page_size=3)} == made
+    assert len(emulator.journal_for("list")) == 3
+
+
+@pytest.mark.parametrize("dialect", ["llmprovider"], indirect=True)
+def test_a_dialect_without_a_list_says_so(emulator: KlingEmulator) -> None:
+    with KlingHook() as hook, pytest.raises(KlingConfigurationError, match="has no list of tasks"):
+        list(hook.list_tasks())
+
+
+@pytest.mark.parametrize("dialect", ["kling"], indirect=True)
+def test_a_stale_jwt_is_signed_anew_even_for_a_paid_request(emulator: KlingEmulator) -> None:
+    emulator.faults.add(Fault("unauthorized", on="create"))
+
+    with KlingHook() as hook:
+        hook.create_task(BODY)
+    assert [entry.status for entry in emulator.journal_for("create")] == [401, 200]
+    assert len(emulator.ledger) == 1
+
+
+def test_a_lost_answer_is_not_sent_again(emulator: KlingEmulator) -> None:
+    emulator.faults.add(Fault("lost_after"))
+
+    with KlingHook() as hook, pytest.raises(KlingConnectionError, match="gave no answer") as caught:
+        hook.create_task(BODY)
+    assert caught.value.task_state is TaskState.MAY_EXIST
+    assert len(emulator.journal_for("create")) == 1
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["requests", "aiohttp"])
+def test_a_stalled_answer_times_out(
+    emulator: KlingEmulator, monkeypatch: pytest.MonkeyPatch, dialect: str, asynchronous: bool
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_KLING_DEFAULT", json.dumps(emulator.connection(dialect, timeout=0.3)))
+    emulator.faults.add(Fault("stall", on="any", seconds=5))
+
+    with KlingHook() as hook, pytest.raises(KlingConnectionError, match="gave no answer"):
+        asyncio.run(aget("x")) if asynchronous else hook.get_task("x")
+
+
+@pytest.mark.parametrize("auth", ["key", "jwt"])
+def test_test_connection_is_free_and_says_what_works(
+    emulator: KlingEmulator, monkeypatch: pytest.MonkeyPatch, auth: Literal["key", "jwt"]
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_KLING_DEFAULT", json.dumps(emulator.connection("kling", auth=auth)))
+
+    works, message = KlingHook().test_connection()
+
+    assert works, message
+    assert ("JWT" in message) == (auth == "jwt")
+    assert len(emulator.ledger) == 0
+    assert [entry.method for entry in emulator.journal] == ["GET"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"password": "wrong-key-0123456789-0123456789-0123456789"}, "Check the key"),
+        ({"login": "somebody-else"}, "Check the key"),
+        ({"password": None}, "has no key"),
+        ({"host": "http://127.0.0.1:9"}, "could not be reached"),
+        ({"host": "http://no-such-host.invalid"}, "could not be reached"),
+        ({"extra": {"dialect": "x"}}, "dialect 'x'"),
+    ],
+)
+def test_test_connection_says_why_it_fails(
+    emulator: KlingEmulator, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], words: str
+) -> None:
+    connection = {**emulator.connection("kling", auth="jwt"), **changes}
+    monkeypatch.setenv("AIRFLOW_CONN_KLING_DEFAULT", json.dumps(connection))
+
+    works, message = KlingHook().test_connection()
+
+    assert not works
+    assert words in message
+    assert str(connection["password"]) not in message
+    assert "charged" not in message
+
+
+@pytest.mark.parametrize(
+    ("uri", "base_url"),
+    [
+        ("kling://:k@", "https://platform.llmprovider.ai"),
+        ("kling://:k@?dialect=kling", "https://api-singapore.klingai.com"),
+        ("kling://:k@api.302.ai/klingai?dialect=kling", "https://api.302.ai/klingai"),
+        ("kling://:k@127.0.0.1:8765/http", "http://127.0.0.1:8765"),
+        ("kling://:k@https%3A%2F%2Fx.example%2Fa%2Fb%2F", "https://x.example/a/b"),
+        ("kling://:k@https%3A%2F%2Fx.example:443", "https://x.example"),
+        ("kling://:k@https%3A%2F%2Fx.example:8443", "https://x.example:8443"),
+    ],
+)
+def test_the_base_url_of_a_connection_uri(monkeypatch: pytest.MonkeyPatch, uri: str, base_url: str) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_KLING_DEFAULT", uri)
+
+    assert KlingHook().settings.base_url == base_url
+
+
+def test_extra_of_a_connection_uri(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_KLING_DEFAULT", "kling://:k@?timeout=7.5&models=kling-v8%2C+kling-v9")
+
+    settings = KlingHook().settings
+    assert (settings.timeout, settings.models) == (7.5, ("kling-v8", "kling-v9"))
+
+
+def test_a_key_quoted_by_the_server_never_reaches_an_error(
+    emulator: KlingEmulator, monkeypatch: pytest.MonkeyPatch, dialect: str
+) -> None:
+    from airflow_provider_kling.api.http import Response
+    from airflow_provider_kling.hooks.transport import SyncTransport
+
+    def quoting(self: SyncTransport, request: Any, token: str) -> Response:
+        return Response(401, {}, json.dumps({"code": 1002, "message": f"bad token {token}"}).encode())
+
+    monkeypatch.setattr(SyncTransport, "send", quoting)
+    with KlingHook() as hook, pytest.raises(KlingAuthenticationError) as caught:
+        hook.get_task("x")
+    assert "bad token ***" in str(caught.value)
+
+
+def test_netrc_does_not_replace_the_key(
+    emulator: KlingEmulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+
+    with KlingHook() as hook, pytest.raises(KlingTaskNotFoundError):
+        hook.get_task("x")
+    with pytest.raises(KlingTaskNotFoundError):
+        asyncio.run(aget("x"))
+
+
+def test_all_errors_are_one_family() -> None:
+    from airflow_provider_kling import exceptions
+
+    tree = exceptions.__doc__ or ""
+    classes = [
+        value for value in vars(exceptions).values() if isinstance(value, type) and issubclass(value, KlingError)
+    ]
+    assert len(classes) > 20
+    for error in classes:
+        assert f"{error.__name__} " in f"{tree} ".replace("\n", " "), f"{error.__name__} is not drawn in the docstring"

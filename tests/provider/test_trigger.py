@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from airflow.sdk.serde import deserialize, serialize
+
+from airflow_provider_kling.emulator import KlingEmulator
+from airflow_provider_kling.hooks.kling import KlingHook
+from airflow_provider_kling.triggers.kling import KlingTaskTrigger
+
+# What a released version has written into Airflow's trigger table loads for ever.
+ROWS: list[dict[str, Any]] = [
+    {
+        "kling_conn_id": "kling_default",
+        "kling_task_id": "t1",
+        "submitted_at": 1.0,
+        "deadline": 2.0,
+        "capability": "text2video",
+    },
+    {
+        "kling_conn_id": "kling_default",
+        "kling_task_id": "t1",
+        "submitted_at": 1.0,
+        "deadline": 2.0,
+        "external_task_id": "af-1",
+        "capability": "text2video",
+        "poll_interval": 5.0,
+    },
+]
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_stored_rows_load_and_come_back_the_same(row: dict[str, Any]) -> None:
+    path, kwargs = KlingTaskTrigger(**row).serialize()
+
+    assert path == "airflow_provider_kling.triggers.kling.KlingTaskTrigger"
+    assert kwargs == row
+    assert deserialize(serialize(kwargs)) == row
+    json.dumps(kwargs)
+
+
+def events(trigger: KlingTaskTrigger) -> list[Any]:
+    async def collect() -> list[Any]:
+        return [event.payload async for event in trigger.run()]
+
+    return asyncio.run(collect())
+
+
+def test_it_fires_once_and_running_it_twice_changes_nothing(emulator: KlingEmulator) -> None:
+    with KlingHook() as hook:
+        task = hook.create_task({"model": "kling-v1", "prompt": "A cat"})
+    now = emulator.clock.now()
+    trigger = KlingTaskTrigger("kling_default", task.task_id, now, now + 3600)
+
+    first = events(trigger)
+    again = events(trigger)
+
+    assert (
+        first == again == [{"status": "done", "task_id": task.task_id, "external_task_id": None, "submitted_at": now}]
+    )
+    assert len(emulator.ledger) == 1
+    assert not any(entry.operation == "download" for entry in emulator.journal)
+
+
+def test_it_fires_at_its_own_deadline(emulator: KlingEmulator) -> None:
+    emulator.settings.generation_seconds = 900
+    with KlingHook() as hook:
+        task = hook.create_task({"model": "kling-v1", "prompt": "A cat"})
+    now = emulator.clock.now()
+
+    (event,) = events(KlingTaskTrigger("kling_default", task.task_id, now, now + 100))
+
+    assert event["status"] == "failed"
+    assert emulator.clock.now() == pytest.approx(now + 100)
+
+
+def test_it_never_sends_a_post(emulator: KlingEmulator) -> None:
+    now = emulator.clock.now()
+
+    events(KlingTaskTrigger("kling_default", "nowhere", now, now + 300))
+
+    assert {entry.method for entry in emulator.journal} == {"GET"}
+
+
+def test_on_kill_changes_nothing(emulator: KlingEmulator) -> None:
+    asyncio.run(KlingTaskTrigger("kling_default", "t1", 1.0, 2.0).on_kill())
+
+    assert emulator.journal == []
