@@ -60,7 +60,7 @@ def environment(
     if connection is not None:
         env["AIRFLOW_CONN_KLING_DEFAULT"] = json.dumps(connection)
     if output is not None:
-        env["KLING_EXAMPLE_OUTPUT"] = output
+        env["AIRFLOW_VAR_KLING_OUTPUT"] = output
     return {**env, **(extra or {})}
 
 
@@ -176,6 +176,7 @@ class LocalAirflow:
         self.url = f"http://127.0.0.1:{self._port}"
         self.api = AirflowAPI(self.url)
         self._processes: dict[str, Leashed] = {}
+        self._headless: list[Leashed] = []
 
     # --- its life -------------------------------------------------------------------------------------------------
 
@@ -199,6 +200,8 @@ class LocalAirflow:
     def stop(self) -> None:
         """Stop every process that was started, whatever became of it."""
         processes, self._processes = self._processes, {}
+        headless, self._headless = self._headless, []
+        stop_all(headless, patience=0)
         stop_all(processes.values())
         self.api.close()
 
@@ -229,9 +232,19 @@ class LocalAirflow:
         command = [sys.executable, "-m", "airflow", *COMPONENTS[role]]
         self._processes[role] = Leashed(command, env=self.env, log=self.home / f"{role}.log")
 
-    def kill(self, role: str) -> None:
-        """Kill -9 a component with all its processes; the scheduler's are the workers and their tasks."""
-        self._processes.pop(role).kill()
+    def kill(self, role: str, *, alone: bool = False) -> None:
+        """
+        Kill -9 a component with all its processes; the scheduler's are the workers and their tasks.
+
+        :param alone: kill its main process only; the others live on as orphans until :meth:`stop`.
+        """
+        process = self._processes.pop(role)
+        if not alone:
+            process.kill()
+            return
+        process.process.kill()
+        process.process.wait()
+        self._headless.append(process)
 
     def pids(self) -> dict[str, list[int]]:
         """

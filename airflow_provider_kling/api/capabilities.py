@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Capability:
+class Capability(NamedTuple):
     """
     One kind of generation.
 
@@ -34,6 +31,8 @@ class Capability:
 
 @cache
 def _schema(name: str) -> dict[str, Any]:
+    from importlib.resources import files
+
     schema: dict[str, Any] = json.loads(files(__package__).joinpath("schemas", name).read_text("utf-8"))
     return schema
 

@@ -6,13 +6,11 @@ All faults are found at once, each with the name of its field, so that one faile
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jsonschema
 
@@ -28,8 +26,8 @@ if TYPE_CHECKING:
 _JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+# Named tuples here and in capabilities: a frozen dataclass costs a millisecond at import, which every DAG file pays.
+class Findings(NamedTuple):
     """What is wrong with a request.
 
     :param faults: (field, message) pairs that forbid sending it.
@@ -146,7 +144,7 @@ def _model_faults(model: object, dialect: Dialect, models: Iterable[str]) -> Ite
     if canonical_model(model) in accepted:
         return
     spellings = sorted(accepted | {LLMPROVIDER_NAMES[name] for name in accepted if name in LLMPROVIDER_NAMES})
-    near = difflib.get_close_matches(model, spellings, n=3, cutoff=0.5)
+    near = _near(model, spellings, most=3, cutoff=0.5)
     yield (
         "model",
         f"{model!r} is not known in dialect {dialect.name!r}; "
@@ -194,7 +192,7 @@ def _explain(error: ValidationError) -> Iterator[tuple[str, str]]:
     elif error.validator == "additionalProperties":
         known = sorted(schema["properties"])
         for name in sorted(set(instance).difference(known), key=str):
-            near = difflib.get_close_matches(str(name), known, n=1)
+            near = _near(name, known)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {_words(known)}"
             yield _join(path, str(name)), f"is not a field of the API; {hint}"
     else:
@@ -246,6 +244,12 @@ def _join(path: str, name: str) -> str:
 def _shorten(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _near(word: object, known: Iterable[str], *, most: int = 1, cutoff: float = 0.6) -> list[str]:
+    import difflib
+
+    return difflib.get_close_matches(str(word), list(known), n=most, cutoff=cutoff)
 
 
 def _words(values: Iterable[object]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
+from airflow_provider_kling import DEFAULT_CONN_ID
 from airflow_provider_kling.api.capabilities import TEXT2VIDEO, Capability
 from airflow_provider_kling.api.errors import STALE_TOKEN_CODES
 from airflow_provider_kling.exceptions import (
@@ -40,7 +41,7 @@ class KlingHook(BaseHook):
     """
 
     conn_name_attr = "kling_conn_id"
-    default_conn_name = "kling_default"
+    default_conn_name = DEFAULT_CONN_ID
     conn_type = "kling"
     hook_name = "Kling"
 
@@ -257,7 +258,8 @@ class KlingHook(BaseHook):
         await self.aclose()
 
     # --- the connection form of Airflow 3.0 and 3.1 ---------------------------------------------------------------
-    # Airflow 3.2+ reads the form from provider info and skips both methods.
+    # Airflow 3.2+ reads the form from provider info and skips both methods. Airflow 3.1 puts mocks in place of the form
+    # libraries where they are not installed; 3.0 calls neither method then, and shows its standard fields alone.
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -265,14 +267,22 @@ class KlingHook(BaseHook):
         from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
         from flask_babel import lazy_gettext
         from wtforms import StringField
+        from wtforms.validators import any_of
 
         from airflow_provider_kling.get_provider_info import CONN_FIELDS
 
-        field: Callable[..., Any] = StringField
-        return {
-            name: field(lazy_gettext(spec["label"]), description=spec["description"], widget=BS3TextFieldWidget())
-            for name, spec in CONN_FIELDS.items()
-        }
+        def field(label: str, description: str, schema: Mapping[str, Any]) -> Any:
+            make: Callable[..., Any] = StringField
+            return make(
+                lazy_gettext(label),
+                # The form makes a list to choose from of this.
+                validators=[any_of(schema["enum"])] if "enum" in schema else [],
+                description=description,
+                default=schema.get("default"),
+                widget=BS3TextFieldWidget(),
+            )
+
+        return {name: field(**spec) for name, spec in CONN_FIELDS.items()}
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:

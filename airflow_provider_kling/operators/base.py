@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, conf
 
+from airflow_provider_kling import DEFAULT_CONN_ID
 from airflow_provider_kling.api.validation import check_fields, check_request, coerce
 from airflow_provider_kling.exceptions import KlingError
-from airflow_provider_kling.hooks.kling import KlingHook
-from airflow_provider_kling.lifecycle.record import Record
 from airflow_provider_kling.links.kling import KlingVideoLink
-from airflow_provider_kling.state_store import RecordStore
 from airflow_provider_kling.templates import holds_template
-from airflow_provider_kling.triggers.kling import STILL_RUNNING
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_kling.api.capabilities import Capability
     from airflow_provider_kling.hooks.settings import Settings
+    from airflow_provider_kling.lifecycle.record import Record
 
 
 class KlingOperator(BaseOperator):
@@ -55,7 +52,7 @@ class KlingOperator(BaseOperator):
     def __init__(
         self,
         *,
-        kling_conn_id: str = KlingHook.default_conn_name,
+        kling_conn_id: str = DEFAULT_CONN_ID,
         external_task_id: str | None = None,
         extra_body: Mapping[str, Any] | None = None,
         wait_for_completion: bool = False,
@@ -92,7 +89,7 @@ class KlingOperator(BaseOperator):
         fields = coerce(self.capability, self._set_fields())
         findings = check_fields(self.capability, fields, without=[n for n, v in fields.items() if holds_template(v)])
         faults = [*findings.faults, *self._argument_faults()]
-        replace(findings, faults=tuple(faults)).raise_for_faults(f"Task {self.task_id!r}:")
+        findings._replace(faults=tuple(faults)).raise_for_faults(f"Task {self.task_id!r}:")
 
     def _argument_faults(self) -> list[tuple[str, str]]:
         choices = {"on_clear": ("reuse", "new"), "on_lost_submit": ("resubmit", "fail")}
@@ -144,10 +141,15 @@ class KlingOperator(BaseOperator):
 
     def resume(self, context: Context, event: Any = None, carried: Mapping[str, Any] | None = None) -> Any:
         """Go on after a deferral; whatever woke the task up, the record and a look at Kling decide."""
+        from airflow_provider_kling.lifecycle.record import Record
+        from airflow_provider_kling.state_store import RecordStore
+
         record = RecordStore(context).load() or (Record.from_json(carried) if carried else _echoed(event))
         return self._live(context, record, resumed=True)
 
     def _live(self, context: Context, record: Record | None, *, resumed: bool) -> Any:
+        # What only a running task needs is imported here: a DAG file with this operator is parsed every few seconds.
+        from airflow_provider_kling.hooks.kling import KlingHook
         from airflow_provider_kling.operators.life import Life
 
         try:
@@ -162,6 +164,8 @@ class KlingOperator(BaseOperator):
     def on_kill(self) -> None:
         """Tell the truth: Kling has no cancel, and the video is kept for the next try."""
         if self.record is not None:
+            from airflow_provider_kling.triggers.kling import STILL_RUNNING
+
             self.log.warning(STILL_RUNNING, self.record.task_id, self.record.external_task_id)
 
 
@@ -173,6 +177,8 @@ def _echoed(event: Any) -> Record | None:
     """
     if not isinstance(event, Mapping) or not event.get("task_id"):
         return None
+    from airflow_provider_kling.lifecycle.record import Record
+
     return Record(
         wish="",
         external_task_id=str(event.get("external_task_id") or ""),

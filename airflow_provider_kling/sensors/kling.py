@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensorOperator, PokeReturnValue, conf
 
-from airflow_provider_kling import clock
+from airflow_provider_kling import DEFAULT_CONN_ID, clock
 from airflow_provider_kling.api.capabilities import CAPABILITIES, TEXT2VIDEO
 from airflow_provider_kling.exceptions import KlingConfigurationError, KlingTaskTimeoutError
-from airflow_provider_kling.hooks.kling import KlingHook
-from airflow_provider_kling.lifecycle.waiting import Done, Failed, Patience, decide
 from airflow_provider_kling.links.kling import KlingVideoLink
 from airflow_provider_kling.triggers.kling import KlingTaskTrigger
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from airflow_provider_kling.lifecycle.waiting import Patience
 
 
 class KlingTaskSensor(BaseSensorOperator):
@@ -42,7 +42,7 @@ class KlingTaskSensor(BaseSensorOperator):
         *,
         kling_task_id: str | XComArg,
         capability: str = TEXT2VIDEO.name,
-        kling_conn_id: str = KlingHook.default_conn_name,
+        kling_conn_id: str = DEFAULT_CONN_ID,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poke_interval: float | timedelta = 10,
         **kwargs: Any,
@@ -64,6 +64,9 @@ class KlingTaskSensor(BaseSensorOperator):
 
         :raises AirflowFailException: when waiting on cannot help.
         """
+        from airflow_provider_kling.hooks.kling import KlingHook
+        from airflow_provider_kling.lifecycle.waiting import Done, Failed, decide
+
         capability = CAPABILITIES[self.capability]
         with KlingHook(self.kling_conn_id) as hook:
             verdict = decide(hook.look(self.kling_task_id, capability), self._patience(context), clock.now())
@@ -116,6 +119,8 @@ class KlingTaskSensor(BaseSensorOperator):
 
     def _patience(self, context: Context) -> Patience:
         """The sensor knows nothing of the submission, so its time runs from its own start."""
+        from airflow_provider_kling.lifecycle.waiting import Patience
+
         started = context["ti"].start_date
         begun = min(clock.now(), started.timestamp()) if started else clock.now()
         return Patience(begun, begun + self.timeout, self.poke_interval)

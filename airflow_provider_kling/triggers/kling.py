@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_kling import clock
 from airflow_provider_kling.api.capabilities import CAPABILITIES, TEXT2VIDEO
-from airflow_provider_kling.hooks.kling import KlingHook
-from airflow_provider_kling.lifecycle.waiting import Done, LookAgain, Patience, decide
+
+if TYPE_CHECKING:
+    from airflow_provider_kling.lifecycle.waiting import LookAgain
 
 
 class KlingTaskTrigger(BaseTrigger):
@@ -64,6 +64,11 @@ class KlingTaskTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look, wait, look again; one event at the end."""
+        # Imported here: the worker, which only names this class when it defers, needs none of it.
+        from airflow_provider_kling import clock
+        from airflow_provider_kling.hooks.kling import KlingHook
+        from airflow_provider_kling.lifecycle.waiting import Done, LookAgain, Patience, decide
+
         patience = Patience(self.submitted_at, self.deadline, self.poll_interval)
         capability = CAPABILITIES[self.capability]
         status = None

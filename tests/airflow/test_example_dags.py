@@ -32,7 +32,7 @@ def refuse(*_):
 
 socket.socket.connect = socket.getaddrinfo = refuse
 import airflow.sdk
-from airflow.dag_processing.dagbag import DagBag
+from airflow.models import DagBag
 
 report = {}
 for path in sys.argv[1:]:

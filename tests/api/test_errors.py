@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from functools import partial
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_provider_kling import exceptions as exc
 from airflow_provider_kling.api.capabilities import TEXT2VIDEO
@@ -138,6 +142,33 @@ def test_an_answer_that_is_not_the_apis(dialect: str, status: int, body: str, st
     assert type(error) is exc.KlingResponseError
     assert error.task_state is state
     assert "text/html" in str(error)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(["succeed", "failed", "x"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["code", "data", "message", "error", "task_id", "task_status", "task_result", "videos", "url"]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.sampled_from(sorted(DIALECTS)), st.sampled_from([200, 201, 302, 400, 404, 429, 500]), json_values)
+def test_any_json_is_a_task_or_one_of_our_errors(dialect: str, status: int, body: object) -> None:
+    for read in (
+        DIALECTS[dialect].read_created,
+        DIALECTS[dialect].read_list,
+        partial(DIALECTS[dialect].read_task, asked_for="x"),
+    ):
+        with suppress(exc.KlingError):
+            read(response(status, body))
 
 
 def test_a_redirect_is_named_and_nothing_was_created() -> None:

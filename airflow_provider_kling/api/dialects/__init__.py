@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-
 from airflow_provider_kling.api.dialects.base import Dialect
 from airflow_provider_kling.api.dialects.kling import KlingDialect
 from airflow_provider_kling.api.dialects.llmprovider import LLMProviderDialect
@@ -23,6 +21,8 @@ def get_dialect(name: str) -> Dialect:
     try:
         return DIALECTS[name]
     except KeyError:
+        import difflib
+
         near = difflib.get_close_matches(name, DIALECTS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(map(repr, DIALECTS))}."
         raise KlingConfigurationError(f"dialect {name!r} in the connection's extra is not known; {hint}") from None

@@ -60,7 +60,7 @@ class Dialect(ABC):
         task = self.read(response, creating=True)
         if not isinstance(task, Mapping) or not task.get("task_id"):
             raise not_the_api(response, "carries no task_id", creating=True)
-        return self._task(task, response)
+        return self._task(task, response, creating=True)
 
     def read_task(self, response: Response, *, asked_for: str) -> KlingTask:
         """Read the answer to :meth:`get`; ``asked_for`` stands in where a gateway leaves the id out."""
@@ -80,11 +80,18 @@ class Dialect(ABC):
         """Return the vendor's id of the request: in a header here, in the body in other dialects."""
         return response.headers.get("x-request-id")
 
-    def _task(self, task: Mapping[str, Any], response: Response) -> KlingTask:
+    def _task(self, task: Mapping[str, Any], response: Response, *, creating: bool = False) -> KlingTask:
+        try:
+            return self._normal_form(task, response)
+        except (AttributeError, KeyError, TypeError) as error:
+            flaw = f"has a field of an unexpected type ({error})"
+            raise not_the_api(response, flaw, creating=creating) from error
+
+    def _normal_form(self, task: Mapping[str, Any], response: Response) -> KlingTask:
         result = task.get("task_result") or {}
         units = task.get("final_unit_deduction")
         return KlingTask(
-            task_id=str(task["task_id"]),
+            task_id=_text(task["task_id"]),
             task_status=TaskStatus.parse(task.get("task_status")),
             raw_status=str(task.get("task_status") or ""),
             task_status_msg=str(task.get("task_status_msg") or ""),
@@ -99,6 +106,13 @@ class Dialect(ABC):
             units=None if units is None else str(units),
             request_id=self.request_id(response),
         )
+
+
+def _text(value: object) -> str:
+    """Return an id as text: some gateways send it as a number."""
+    if not isinstance(value, (str, int)):
+        raise TypeError(f"{value!r} is no id")
+    return str(value)
 
 
 def parsed(response: Response, *, creating: bool) -> Any:
