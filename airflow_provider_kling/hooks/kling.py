@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from airflow_provider_kling.hooks.transport import AsyncTransport, SyncTransport
 
 
+# What Airflow shows of a password.
+_ASTERISKS = "***"
+
+
 class KlingHook(BaseHook):
     """
     Talk to Kling with the credentials of a connection.
@@ -38,6 +42,7 @@ class KlingHook(BaseHook):
     Use it as a context manager (``with`` on a worker, ``async with`` in a trigger), or call :meth:`close`.
 
     :param kling_conn_id: Airflow connection of type ``kling``.
+    :param max_connections: connections that the methods for triggers keep open at most.
     """
 
     conn_name_attr = "kling_conn_id"
@@ -45,8 +50,9 @@ class KlingHook(BaseHook):
     conn_type = "kling"
     hook_name = "Kling"
 
-    def __init__(self, kling_conn_id: str = default_conn_name) -> None:
+    def __init__(self, kling_conn_id: str = default_conn_name, *, max_connections: int = 10) -> None:
         super().__init__()
+        self._max_connections = max_connections
         self.kling_conn_id = kling_conn_id
         self._settings: Settings | None = None
         self._token: Token | None = None
@@ -133,6 +139,11 @@ class KlingHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Ask for a task that cannot exist: free, and it needs a valid key. Never raises."""
         try:
+            if self.settings.credentials.secret == _ASTERISKS:
+                return False, (
+                    "Airflow's UI sent asterisks instead of the stored key, as Airflow 3.0 does, so nothing was tested. "
+                    "Tasks get the real key. To test it, run: airflow connections test <connection id>"
+                )
             self.get_task("airflow-connection-test")
         except KlingTaskNotFoundError:
             pass
@@ -162,6 +173,11 @@ class KlingHook(BaseHook):
         except KlingError as error:
             return error
 
+    async def alist_page(self, capability: Capability, page: int, page_size: int) -> list[KlingTask]:
+        """Return one page of :meth:`list_tasks` without blocking the event loop."""
+        dialect = (await self.asettings()).dialect
+        return dialect.read_list(await self._asend(dialect.list_page(capability, page, page_size)))
+
     # --- the doors ------------------------------------------------------------------------------------------------
 
     def _send(self, request: Request) -> Response:
@@ -179,7 +195,7 @@ class KlingHook(BaseHook):
 
         settings = await self.asettings()
         if self._async is None:
-            self._async = AsyncTransport(settings.base_url, settings.timeout)
+            self._async = AsyncTransport(settings.base_url, settings.timeout, self._max_connections)
         response = await self._async.send(request, self._bearer(mask=False))
         if self._is_stale(response):
             response = await self._async.send(request, self._bearer(mask=False))

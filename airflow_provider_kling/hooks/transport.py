@@ -66,13 +66,14 @@ class SyncTransport:
 class AsyncTransport:
     """One ``aiohttp`` session for the life of a hook."""
 
-    def __init__(self, base_url: str, timeout: float) -> None:
+    def __init__(self, base_url: str, timeout: float, max_connections: int) -> None:
         import aiohttp
 
         self._base_url = base_url
         self._proxy = _environment_proxy(base_url)
         self._session = aiohttp.ClientSession(
             headers={"User-Agent": USER_AGENT},
+            connector=aiohttp.TCPConnector(limit=max_connections),
             timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=min(CONNECT_TIMEOUT, timeout)),
             # A quoted slash in an external id must reach the server as it is.
             requote_redirect_url=False,

@@ -28,6 +28,8 @@ from airflow_provider_kling.exceptions import (
 # Not found for ten minutes is an id that is wrong, or a task older than the 30 days that Kling keeps.
 NOT_FOUND_GRACE = 600.0
 
+_ROUNDING = 0.05
+
 # Nothing but a change by the user heals these; a job that is alive is not failed for anything less.
 _HOPELESS = (KlingAuthenticationError, KlingPermissionError, KlingConfigurationError)
 
@@ -139,7 +141,8 @@ def _decide_on_trouble(error: KlingError, patience: Patience, now: float) -> Ver
 
 
 def _again(patience: Patience, now: float, last: str, *, why: str = "", at_least: float = 0.0) -> Verdict:
-    if now < patience.deadline:
+    # What is left of the time after a pause up to the deadline is rounding, and no reason for another look.
+    if patience.deadline - now > _ROUNDING:
         return LookAgain(max(patience.delay(now), at_least), why)
     waited = patience.deadline - patience.submitted_at
     return Failed(

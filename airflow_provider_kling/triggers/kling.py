@@ -10,6 +10,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_kling.api.capabilities import CAPABILITIES, TEXT2VIDEO
 
 if TYPE_CHECKING:
+    from airflow_provider_kling.api.task import KlingTask
+    from airflow_provider_kling.exceptions import KlingError
     from airflow_provider_kling.lifecycle.waiting import LookAgain
 
 
@@ -65,31 +67,31 @@ class KlingTaskTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look, wait, look again; one event at the end."""
         # Imported here: the worker, which only names this class when it defers, needs none of it.
-        from airflow_provider_kling import clock
-        from airflow_provider_kling.hooks.kling import KlingHook
-        from airflow_provider_kling.lifecycle.waiting import Done, LookAgain, Patience, decide
+        from airflow_provider_kling.lifecycle.waiting import Done, LookAgain, Patience
+        from airflow_provider_kling.triggers.poller import Waiter, shared_poller
 
         patience = Patience(self.submitted_at, self.deadline, self.poll_interval)
-        capability = CAPABILITIES[self.capability]
-        status = None
-        delay = patience.delay(clock.now())
-        async with KlingHook(self.kling_conn_id) as hook:
-            while True:
-                await clock.asleep(delay)
-                seen = await hook.alook(self.kling_task_id, capability)
-                verdict = decide(seen, patience, clock.now())
-                if not isinstance(verdict, LookAgain):
-                    break
-                delay = verdict.seconds
-                status = _log_change(self.log, self.kling_task_id, status, seen, verdict)
+        waiter = Waiter(self.kling_task_id, CAPABILITIES[self.capability], patience)
+        status = "failed"
+        async for seen, verdict in shared_poller(self.kling_conn_id).follow(waiter):
+            if isinstance(verdict, LookAgain):
+                self._log_news(seen, verdict)
+            elif isinstance(verdict, Done):
+                status = "done"
         yield TriggerEvent(  # type: ignore[no-untyped-call]
             {
-                "status": "done" if isinstance(verdict, Done) else "failed",
+                "status": status,
                 "task_id": self.kling_task_id,
                 "external_task_id": self.external_task_id,
                 "submitted_at": self.submitted_at,
             }
         )
+
+    def _log_news(self, seen: KlingTask | KlingError, verdict: LookAgain) -> None:
+        if verdict.why:
+            self.log.warning("Task %s: %s; looking again in %.0f s.", self.kling_task_id, verdict.why, verdict.seconds)
+        elif not isinstance(seen, Exception):
+            self.log.info("Task %s is %s.", self.kling_task_id, seen.raw_status)
 
     async def on_kill(self) -> None:
         """
@@ -104,13 +106,3 @@ STILL_RUNNING = (
     "Kling has no cancel: task %s (external_task_id %s) goes on there and is billed. "
     "Clearing this Airflow task takes the same video up again at no cost."
 )
-
-
-def _log_change(log: Any, task_id: str, status: str | None, seen: Any, verdict: LookAgain) -> str | None:
-    """Log a change of status, or trouble, once each; return the status now known."""
-    now = getattr(seen, "raw_status", status)
-    if verdict.why:
-        log.warning("Task %s: %s; looking again in %.0f s.", task_id, verdict.why, verdict.seconds)
-    elif now != status:
-        log.info("Task %s is %s.", task_id, now)
-    return now

@@ -1,0 +1,250 @@
+"""
+The shared poller: one per connection and event loop, behind all of its triggers.
+
+A trigger per video is Airflow's view. Behind it, one session and one bounded pool of connections look at all tasks of a
+connection, each when it is due; where the dialect has a list and many are due at once, one walk over its pages looks at
+all of them. Airflow's own shared streams (3.3) serve asset watchers only, so task triggers must share by themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from airflow_provider_kling import clock
+from airflow_provider_kling.exceptions import (
+    KlingAuthenticationError,
+    KlingError,
+    KlingInvalidRequestError,
+    KlingRateLimitError,
+)
+from airflow_provider_kling.hooks.kling import KlingHook
+from airflow_provider_kling.lifecycle.grouping import PAGE_SIZE, WALK_AGAIN, Walk, walk_pays
+from airflow_provider_kling.lifecycle.waiting import LookAgain, Patience, Verdict, decide
+
+if TYPE_CHECKING:
+    from airflow_provider_kling.api.capabilities import Capability
+    from airflow_provider_kling.api.task import KlingTask
+
+MAX_CONNECTIONS = 50
+
+# Looks due within this time are made together: a wake-up of the loop per look would cost more than the look.
+_TOGETHER = 0.1
+
+Look = tuple["KlingTask | KlingError", Verdict]
+
+
+@dataclass(eq=False)
+class Waiter:
+    """One task that somebody waits for."""
+
+    task_id: str
+    capability: Capability
+    patience: Patience
+    looks: asyncio.Queue[Look | Exception] = field(default_factory=asyncio.Queue)
+    status: str | None = None
+    gone: bool = False
+
+
+class SharedPoller:
+    """
+    Look at all tasks that the triggers of one connection wait for.
+
+    It starts with the first waiter and ends when the last one leaves. Retry-After holds for all its waiters; another
+    connection has a poller of its own, so a slow or broken account never delays another's.
+
+    :param kling_conn_id: Airflow connection of type ``kling``; looked up once, and again when a key is refused.
+    """
+
+    def __init__(self, kling_conn_id: str) -> None:
+        self._conn_id = kling_conn_id
+        self._hook = KlingHook(kling_conn_id, max_connections=MAX_CONNECTIONS)
+        self._due: list[tuple[float, int, Waiter]] = []
+        self._ticket = count()
+        self._waiters: set[Waiter] = set()
+        self._held_until = 0.0
+        self._walk_from = 0.0
+        self._changed = asyncio.Event()
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._runner: asyncio.Task[None] | None = None
+
+    async def follow(self, waiter: Waiter) -> AsyncIterator[Look]:
+        """Yield each look that brings news: a change of status, trouble, and at last what ends the wait."""
+        self._join(waiter)
+        try:
+            while True:
+                look = await waiter.looks.get()
+                if isinstance(look, Exception):
+                    raise look
+                yield look
+                if not isinstance(look[1], LookAgain):
+                    return
+        finally:
+            # Nothing is awaited here: a cancelled trigger's clean-up must be immediate (apache/airflow#56372).
+            waiter.gone = True
+            self._waiters.discard(waiter)
+            self._changed.set()
+
+    def _join(self, waiter: Waiter) -> None:
+        self._waiters.add(waiter)
+        # A restarted triggerer brings back thousands of triggers in one second: spread their first looks.
+        delay = waiter.patience.delay(clock.now()) * random.uniform(0.5, 1.0)
+        self._schedule(waiter, delay)
+        if self._runner is None:
+            self._runner = asyncio.ensure_future(self._run())
+        self._changed.set()
+
+    def _schedule(self, waiter: Waiter, delay: float) -> None:
+        heapq.heappush(self._due, (clock.now() + delay, next(self._ticket), waiter))
+
+    # --- the round ------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        try:
+            while self._waiters:
+                await self._until_due()
+                ready = self._take_due()
+                if ready:
+                    await self._look_at(ready)
+        except Exception as error:
+            # Nobody may wait for a poller that is dead: each trigger raises this, and Airflow retries its task.
+            for waiter in self._waiters:
+                waiter.looks.put_nowait(error)
+            raise
+        finally:
+            # From here on a new waiter starts a new runner, with the new hook.
+            self._runner = None
+            self._due.clear()
+            for task in self._under_way:
+                task.cancel()
+            hook, self._hook = self._hook, KlingHook(self._conn_id, max_connections=MAX_CONNECTIONS)
+            await hook.aclose()
+
+    async def _until_due(self) -> None:
+        """Sleep until the next look is due, or until a waiter joins or leaves."""
+        self._changed.clear()
+        due_at = max(self._due[0][0], self._held_until) if self._due else float("inf")
+        left = due_at - clock.now()
+        if left <= 0:
+            # Looks under way must get their turn even when the next ones are due already.
+            await asyncio.sleep(0)
+            return
+        pauses: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._changed.wait())]
+        if self._due:
+            pauses.append(asyncio.ensure_future(clock.asleep(left)))
+        await asyncio.wait(pauses, return_when=asyncio.FIRST_COMPLETED)
+        for pause in pauses:
+            pause.cancel()
+
+    def _take_due(self) -> list[Waiter]:
+        now = clock.now()
+        if now < self._held_until:
+            return []
+        ready: list[Waiter] = []
+        while self._due and self._due[0][0] <= now + _TOGETHER:
+            waiter = heapq.heappop(self._due)[2]
+            if not waiter.gone:
+                ready.append(waiter)
+        return ready
+
+    async def _look_at(self, ready: list[Waiter]) -> None:
+        for capability in {waiter.capability for waiter in ready}:
+            alike = [waiter for waiter in ready if waiter.capability == capability]
+            if await self._should_walk(len(alike)):
+                alike = await self._walk(capability, alike)
+            for waiter in alike:
+                task = asyncio.ensure_future(self._look_at_one(waiter))
+                self._under_way.add(task)
+                task.add_done_callback(self._under_way.discard)
+
+    # --- one by one -----------------------------------------------------------------------------------------------
+
+    async def _look_at_one(self, waiter: Waiter) -> None:
+        hook = self._hook
+        try:
+            seen = await hook.alook(waiter.task_id, waiter.capability)
+            if isinstance(seen, KlingAuthenticationError):
+                seen = await (await self._renewed(hook)).alook(waiter.task_id, waiter.capability)
+            self._judge(waiter, seen)
+        except Exception as error:
+            waiter.looks.put_nowait(error)
+
+    async def _renewed(self, refused: KlingHook) -> KlingHook:
+        """Return a hook with the connection read anew, as its key may be another now; once for all refused looks."""
+        if self._hook is refused:
+            self._hook = KlingHook(self._conn_id, max_connections=MAX_CONNECTIONS)
+            await refused.aclose()
+        return self._hook
+
+    def _judge(self, waiter: Waiter, seen: KlingTask | KlingError) -> None:
+        if waiter.gone:
+            return
+        if isinstance(seen, KlingRateLimitError):
+            self._held_until = max(self._held_until, clock.now() + (seen.retry_after or 0.0))
+        verdict = decide(seen, waiter.patience, clock.now())
+        status = waiter.status if isinstance(seen, KlingError) else seen.raw_status
+        if not isinstance(verdict, LookAgain) or verdict.why or status != waiter.status:
+            waiter.looks.put_nowait((seen, verdict))
+        waiter.status = status
+        if isinstance(verdict, LookAgain):
+            self._schedule(waiter, verdict.seconds)
+            self._changed.set()
+
+    # --- many at once ---------------------------------------------------------------------------------------------
+
+    async def _should_walk(self, ready: int) -> bool:
+        if clock.now() < self._walk_from or not walk_pays(ready, len(self._waiters)):
+            return False
+        try:
+            return (await self._hook.asettings()).dialect.can_list
+        except KlingError:
+            # The single looks meet the same error, and decide on it.
+            return False
+
+    async def _walk(self, capability: Capability, ready: list[Waiter]) -> list[Waiter]:
+        """Look at all waiters on the pages of the list; return those that are due and were not on it."""
+        everyone = [*ready, *(entry[2] for entry in self._due if entry[2].capability == capability)]
+        wanted = {waiter.task_id: waiter for waiter in everyone if not waiter.gone}
+        missing = {waiter for waiter in ready if not waiter.gone}
+        walk = Walk(len(missing))
+        while not walk.over:
+            try:
+                tasks = await self._hook.alist_page(capability, walk.page, PAGE_SIZE)
+            except KlingInvalidRequestError:
+                # A gateway without a list answers 404 or 405; it will not learn to.
+                self._walk_from = float("inf")
+                break
+            except KlingError:
+                break
+            here = {wanted[task.task_id]: task for task in tasks if task.task_id in wanted}
+            self._forget(here.keys() - missing)
+            for waiter, task in here.items():
+                self._judge(waiter, task)
+            walk = walk.after(len(tasks), found=len(missing & here.keys()))
+            missing -= here.keys()
+        if not walk.pays:
+            self._walk_from = clock.now() + WALK_AGAIN
+        return list(missing)
+
+    def _forget(self, looked_at: set[Waiter]) -> None:
+        """Take back the looks that a walk made before they were due."""
+        if looked_at:
+            self._due = [entry for entry in self._due if entry[2] not in looked_at]
+            heapq.heapify(self._due)
+
+
+_POLLERS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedPoller]] = WeakKeyDictionary()
+
+
+def shared_poller(kling_conn_id: str) -> SharedPoller:
+    """Return the poller of a connection in the running event loop."""
+    pollers = _POLLERS.setdefault(asyncio.get_running_loop(), {})
+    if kling_conn_id not in pollers:
+        pollers[kling_conn_id] = SharedPoller(kling_conn_id)
+    return pollers[kling_conn_id]

@@ -1,0 +1,251 @@
+"""The shared poller, on real time and real HTTP: what many waiters cost, and what one of them can do to the others."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from airflow_provider_kling.api.capabilities import TEXT2VIDEO
+from airflow_provider_kling.emulator import Fault, KlingEmulator
+from airflow_provider_kling.exceptions import KlingAuthenticationError, KlingInvalidRequestError
+from airflow_provider_kling.hooks.kling import KlingHook
+from airflow_provider_kling.lifecycle.grouping import PAGE_SIZE, Walk, walk_pays
+from airflow_provider_kling.lifecycle.waiting import Done, Failed, LookAgain, Patience, Verdict
+from airflow_provider_kling.triggers.poller import SharedPoller, Waiter, shared_poller
+
+Connect = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[KlingEmulator]:
+    with KlingEmulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def kling(server: KlingEmulator) -> KlingEmulator:
+    server.reset()
+    server.settings.generation_seconds = 1.0
+    return server
+
+
+@pytest.fixture
+def connect(kling: KlingEmulator, monkeypatch: pytest.MonkeyPatch) -> Connect:
+    def set_connection(dialect: str, conn_id: str = "kling_default", **changes: Any) -> None:
+        connection = {**kling.connection("kling" if dialect == "kling" else "llmprovider"), **changes}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+
+    return set_connection
+
+
+def submit(number: int, conn_id: str = "kling_default") -> list[str]:
+    with KlingHook(conn_id) as hook:
+        return [hook.create_task({"model": "kling-v1", "prompt": "A cat"}).task_id for _ in range(number)]
+
+
+async def wait(task_id: str, conn_id: str = "kling_default", interval: float = 0.3, most: float = 20) -> Verdict:
+    now = time.time()
+    waiter = Waiter(task_id, TEXT2VIDEO, Patience(now, now + most, interval))
+    verdict: Verdict = LookAgain(0)
+    async for _, latest in shared_poller(conn_id).follow(waiter):
+        verdict = latest
+    return verdict
+
+
+def wait_for_all(task_ids: list[str], **options: Any) -> list[Verdict]:
+    async def gather() -> list[Verdict]:
+        async with nothing_left_behind():
+            return await asyncio.gather(*(wait(task_id, **options) for task_id in task_ids))
+
+    return asyncio.run(gather())
+
+
+@asynccontextmanager
+async def nothing_left_behind() -> AsyncIterator[None]:
+    """The poller ends by itself once the last waiter has left."""
+    yield
+    for _ in range(100):
+        if len(asyncio.all_tasks()) == 1:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"still running: {asyncio.all_tasks()}")
+
+
+@pytest.mark.parametrize("dialect", ["llmprovider", "kling"])
+def test_many_waiters_are_all_served(kling: KlingEmulator, connect: Connect, dialect: str) -> None:
+    connect(dialect)
+    verdicts = wait_for_all(submit(100))
+
+    assert all(isinstance(verdict, Done) for verdict in verdicts)
+    assert len(kling.ledger) == 100
+
+
+def test_one_walk_over_the_list_looks_at_all(kling: KlingEmulator, connect: Connect) -> None:
+    kling.settings.generation_seconds = 30.0
+    connect("kling")
+    task_ids = submit(700)
+    kling.advance(29)
+
+    verdicts = wait_for_all(task_ids, interval=1.0, most=60)
+
+    assert all(isinstance(verdict, Done) for verdict in verdicts)
+    assert 0 < len(kling.journal_for("list")) < 40
+    # Some are due before enough are to make a walk pay.
+    assert len(kling.journal_for("get")) < 200
+
+
+def test_what_is_not_on_the_list_is_looked_at_alone(kling: KlingEmulator, connect: Connect) -> None:
+    connect("kling")
+    task_ids = submit(40)
+
+    verdicts = wait_for_all([*task_ids, "nowhere"], most=3)
+
+    assert all(isinstance(verdict, Done) for verdict in verdicts[:-1])
+    assert isinstance(verdicts[-1], Failed)
+
+
+def test_a_gateway_without_a_list_is_remembered(
+    kling: KlingEmulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect("kling")
+    asked = []
+
+    async def refuse(self: KlingHook, *_: Any) -> Any:
+        asked.append(1)
+        raise KlingInvalidRequestError("no such resource", http_status=404)
+
+    monkeypatch.setattr(KlingHook, "alist_page", refuse)
+    assert all(isinstance(verdict, Done) for verdict in wait_for_all(submit(60)))
+    assert len(asked) <= 1
+
+
+def test_retry_after_holds_for_all_waiters_of_the_account(kling: KlingEmulator, connect: Connect) -> None:
+    connect("llmprovider")
+    kling.settings.generation_seconds = 0
+    task_ids = submit(20)
+    kling.faults.add(Fault("rate_limited", on="get", retry_after=1))
+
+    wait_for_all(task_ids)
+
+    gets = kling.journal_for("get")
+    refused_at = next(entry.wall for entry in gets if entry.status == 429)
+    # Looks that were out already when the answer came are no fault.
+    early = [entry for entry in gets if refused_at + 0.3 < entry.wall < refused_at + 0.95]
+    assert early == []
+
+
+def test_a_replaced_key_is_read_again(kling: KlingEmulator, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect("llmprovider")
+    task_ids = submit(5)
+    connect("llmprovider", password="a-key-that-was-revoked")
+
+    async def rotate_then_wait() -> list[Verdict]:
+        waits = [asyncio.ensure_future(wait(task_id)) for task_id in task_ids]
+        poller = shared_poller("kling_default")
+        await poller._hook.asettings()
+        connect("llmprovider")
+        return await asyncio.gather(*waits)
+
+    assert all(isinstance(verdict, Done) for verdict in asyncio.run(rotate_then_wait()))
+    assert 401 in {entry.status for entry in kling.journal_for("get")}
+
+
+def test_a_key_that_stays_refused_ends_every_wait(kling: KlingEmulator, connect: Connect) -> None:
+    connect("llmprovider")
+    task_ids = submit(5)
+    connect("llmprovider", password="a-key-that-was-revoked")
+
+    for verdict in wait_for_all(task_ids):
+        assert isinstance(verdict, Failed)
+        assert isinstance(verdict.error, KlingAuthenticationError)
+
+
+def test_a_stalled_account_does_not_delay_another(kling: KlingEmulator, connect: Connect) -> None:
+    connect("kling")
+    connect("llmprovider", "other")
+    kling.settings.generation_seconds = 0
+    slow, quick = submit(3), submit(3, "other")
+    # The dialects are accounts of their own at the emulator: this strikes the one that is asked first, three times.
+    kling.faults.add(Fault("stall", on="get", seconds=2, times=3))
+
+    async def race() -> float:
+        held = [asyncio.ensure_future(wait(task_id, interval=0.05)) for task_id in slow]
+        await asyncio.sleep(0.5)
+        began = time.monotonic()
+        await asyncio.gather(*(wait(task_id, "other", interval=0.1) for task_id in quick))
+        took = time.monotonic() - began
+        await asyncio.gather(*held)
+        return took
+
+    assert asyncio.run(race()) < 1.0
+
+
+def test_a_waiter_that_leaves_is_looked_at_no_more(kling: KlingEmulator, connect: Connect) -> None:
+    connect("llmprovider")
+    kling.settings.generation_seconds = 60
+    (task_id,) = submit(1)
+
+    async def leave() -> int:
+        async with nothing_left_behind():
+            waiting = asyncio.ensure_future(wait(task_id, interval=0.1))
+            await asyncio.sleep(0.5)
+            waiting.cancel()
+            await asyncio.wait([waiting])
+        looked = len(kling.journal_for("get"))
+        await asyncio.sleep(0.4)
+        return looked
+
+    looked = asyncio.run(leave())
+    assert looked > 1
+    assert len(kling.journal_for("get")) == looked
+
+
+def test_a_poller_is_shared_in_a_loop_and_never_between_loops(connect: Connect) -> None:
+    async def pollers() -> list[SharedPoller]:
+        return [shared_poller("a"), shared_poller("a"), shared_poller("b")]
+
+    first, second = asyncio.run(pollers()), asyncio.run(pollers())
+    assert first[0] is first[1]
+    assert first[0] is not first[2]
+    assert first[0] is not second[0]
+
+
+def test_a_defect_of_the_poller_is_raised_by_every_waiter(
+    kling: KlingEmulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect("llmprovider")
+
+    async def broken(self: KlingHook, *_: Any) -> Any:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(KlingHook, "alook", broken)
+    with pytest.raises(RuntimeError, match="a defect"):
+        wait_for_all(["x"])
+
+
+def test_a_walk_pays_when_it_asks_less_often_than_single_looks() -> None:
+    assert not walk_pays(ready=4, waiting=100)
+    assert walk_pays(ready=5, waiting=100)
+    assert not walk_pays(ready=20, waiting=10_000)
+    assert walk_pays(ready=24, waiting=10_000)
+
+
+def test_a_walk_over_an_account_full_of_older_tasks_is_given_up() -> None:
+    walk = Walk(missing=1000)
+    while not walk.over:
+        walk = walk.after(PAGE_SIZE, found=0)
+    assert walk.page - 1 == 3
+    assert not walk.pays
+
+
+def test_a_walk_goes_on_while_it_finds() -> None:
+    walk = Walk(missing=2000)
+    while not walk.over:
+        walk = walk.after(PAGE_SIZE, found=500)
+    assert (walk.page - 1, walk.missing, walk.pays) == (4, 0, True)
