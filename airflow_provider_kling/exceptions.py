@@ -23,6 +23,7 @@ Everything this provider raises.
     │   └── KlingTaskModeratedError     ... by content policy: the same prompt fails again
     ├── KlingResultError                the task succeeded and carries no video
     ├── KlingTaskTimeoutError           the deadline passed; the task goes on at Kling
+    ├── KlingBatchError                 items of a batch failed
     └── KlingDownloadError              the video exists but could not be landed
 
 Each says in words what happened to the money and what to do next, and carries the same as attributes.
@@ -238,6 +239,12 @@ class KlingTaskTimeoutError(KlingError):
     default_next_step = (
         "A retry or a clear takes up the same task again at no cost; a longer timeout gives it more time."
     )
+
+
+class KlingBatchError(KlingError):
+    """Items of a batch failed; the message lists them, each with what happened to its money."""
+
+    default_next_step = "A retry or a clear takes up what is paid for and submits only what failed or is missing."
 
 
 class KlingDownloadError(KlingError):

@@ -68,7 +68,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": modules("hooks.kling"),
         "operators": modules("operators.kling"),
         "sensors": modules("sensors.kling"),
-        "triggers": modules("triggers.kling"),
+        "triggers": modules("triggers.kling", "triggers.batch"),
         "extra-links": ["airflow_provider_kling.links.kling.KlingVideoLink"],
         "connection-types": [
             {

@@ -28,11 +28,18 @@ class RecordStore:
     Reads and writes the record of one task instance.
 
     :param context: Airflow's context of the running task.
+    :param part: which wish, in an operator that has many.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, part: str = "") -> None:
         values: Mapping[str, Any] = context
         self._store: Any = values.get("task_state_store")
+        self._key = f"{KEY}-{part}" if part else KEY
+
+    @property
+    def exists(self) -> bool:
+        """Whether this Airflow has a store (3.3+)."""
+        return self._store is not None
 
     def load(self) -> Record | None:
         """
@@ -43,7 +50,7 @@ class RecordStore:
         if self._store is None:
             return None
         try:
-            stored = self._store.get(KEY)
+            stored = self._store.get(self._key)
         except Exception as error:
             raise KlingConfigurationError(
                 f"Airflow's task state store cannot be read ({type(error).__name__}); nothing was submitted, because "
@@ -84,4 +91,4 @@ class RecordStore:
 
         # Exported since 3.3, as the store itself, and not known to its type stub.
         never: Any = airflow.sdk.NEVER_EXPIRE  # type: ignore[attr-defined]
-        self._store.set(KEY, record.to_json(), retention=never)
+        self._store.set(self._key, record.to_json(), retention=never)

@@ -68,6 +68,16 @@ def targets(output_path: str, name: str, count: int) -> list[ObjectStoragePath]:
     return [first, *more]
 
 
+def write_text(directory: str, name: str, text: str) -> str:
+    """Write a small text file into a directory and return its path."""
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    path = ObjectStoragePath(directory) / re.sub(r"[^\w.-]+", "_", name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return str(path)
+
+
 def check_output_path(output_path: str) -> None:
     """
     Open the file system of a path, so that a missing package or connection is found before anything is paid.

@@ -141,8 +141,8 @@ class KlingHook(BaseHook):
         try:
             if self.settings.credentials.secret == _ASTERISKS:
                 return False, (
-                    "Airflow's UI sent asterisks instead of the stored key, as Airflow 3.0 does, so nothing was tested. "
-                    "Tasks get the real key. To test it, run: airflow connections test <connection id>"
+                    "Nothing was tested: Airflow 3.0 sends asterisks instead of the stored key. Tasks get the real "
+                    "key. To test that one, run: airflow connections test <connection id>"
                 )
             self.get_task("airflow-connection-test")
         except KlingTaskNotFoundError:

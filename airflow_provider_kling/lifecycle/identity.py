@@ -89,6 +89,11 @@ def field_digests(request: Mapping[str, Any]) -> dict[str, str]:
     return {name: _digest([_canonical(value)])[:8] for name, value in sorted(request.items())}
 
 
+def content_digest(requests: list[dict[str, Any]]) -> str:
+    """Return a digest of many requests, to tell later whether they are still the same."""
+    return _digest([_canonical(requests)])
+
+
 def changed_fields(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     """Return the names of the fields whose digests differ."""
     return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))

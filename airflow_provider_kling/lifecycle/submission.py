@@ -212,8 +212,10 @@ def _next_generation(record: Record, now: float, policy: Policy) -> tuple[Record
 
 def _not_found(record: Record, error: KlingError, now: float, policy: Policy) -> tuple[Record, Step]:
     record = replace(record, troubles=0)
-    if now - (record.posted_at or 0.0) < VISIBILITY:
-        return _pause(record, now, policy, "the task is not visible at Kling yet", _lost(record, "is not visible yet"))
+    left = (record.posted_at or 0.0) + VISIBILITY - now
+    if left > 0:
+        error = _lost(record, "is not visible yet")
+        return _pause(record, now, policy, "the task is not visible at Kling yet", error, at_most=left + 1.0)
     if record.task_id:
         return record, Stop(
             error.about(task_state=TaskState.EXISTS, task_id=record.task_id, external_task_id=record.external_task_id)
@@ -256,11 +258,18 @@ def _post_failed(record: Record, error: KlingError, now: float, policy: Policy) 
 
 
 def _pause(
-    record: Record, now: float, policy: Policy, why: str, error: KlingError, *, at_least: float = 0.0
+    record: Record,
+    now: float,
+    policy: Policy,
+    why: str,
+    error: KlingError,
+    *,
+    at_least: float = 0.0,
+    at_most: float = _LONGEST_PAUSE * 2,
 ) -> tuple[Record, Step]:
     """Pause with backoff and jitter, or stop with ``error`` when the deadline would pass meanwhile."""
     backoff = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(record.pauses, 10))
-    seconds = max(at_least, backoff * (0.75 + 0.5 * policy.jitter))
+    seconds = max(at_least, min(at_most, backoff * (0.75 + 0.5 * policy.jitter)))
     if now + seconds > policy.deadline:
         return record, Stop(error)
     return replace(record, pauses=record.pauses + 1), Pause(seconds, why)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, conf
 
 from airflow_provider_kling import DEFAULT_CONN_ID
-from airflow_provider_kling.api.validation import check_fields, check_request, coerce
+from airflow_provider_kling.api.validation import Findings, check_fields, check_request, coerce
 from airflow_provider_kling.exceptions import KlingError
 from airflow_provider_kling.links.kling import KlingVideoLink
 from airflow_provider_kling.templates import holds_template
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_kling.api.capabilities import Capability
+    from airflow_provider_kling.hooks.kling import KlingHook
     from airflow_provider_kling.hooks.settings import Settings
     from airflow_provider_kling.lifecycle.record import Record
 
@@ -118,20 +120,29 @@ class KlingOperator(BaseOperator):
         :param settings: the connection; its dialect and models decide what is accepted.
         :raises KlingValidationError: listing all faults.
         """
-        fields = coerce(self.capability, self._set_fields())
+        body, findings = self.checked(self._set_fields(), settings)
+        findings.raise_for_faults(f"{self.capability.name} request")
+        self.before_paying(findings)
+        return body
+
+    def checked(self, fields: Mapping[str, Any], settings: Settings) -> tuple[dict[str, Any], Findings]:
+        """Return the body of a request with these fields, and what is wrong with it."""
+        fields = coerce(self.capability, fields)
         extra_body = coerce(self.capability, self.extra_body or {})
         own_id = {"external_task_id": str(self.external_task_id)} if self.external_task_id else {}
         findings = check_request(
             self.capability, {**fields, **own_id}, extra_body, dialect=settings.dialect, models=settings.models
         )
-        findings.raise_for_faults(f"{self.capability.name} request")
+        return {**fields, **extra_body}, findings
+
+    def before_paying(self, findings: Findings) -> None:
+        """Open the output path, so that it fails before the money is spent; and say what the API may mind."""
         if self.output_path:
             from airflow_provider_kling.storage import check_output_path
 
             check_output_path(self.output_path)
         for name, message in findings.warnings:
             self.log.warning("%s: %s. The gateway documents no such rule; submitting.", name, message)
-        return {**fields, **extra_body}
 
     # --- a try ----------------------------------------------------------------------------------------------------
 
@@ -144,21 +155,28 @@ class KlingOperator(BaseOperator):
         from airflow_provider_kling.lifecycle.record import Record
         from airflow_provider_kling.state_store import RecordStore
 
-        record = RecordStore(context).load() or (Record.from_json(carried) if carried else _echoed(event))
+        # What was carried over is of this very try; the store may hold an older wish if it could not be written.
+        record = Record.from_json(carried) if carried else RecordStore(context).load() or _echoed(event)
         return self._live(context, record, resumed=True)
 
     def _live(self, context: Context, record: Record | None, *, resumed: bool) -> Any:
         # What only a running task needs is imported here: a DAG file with this operator is parsed every few seconds.
-        from airflow_provider_kling.hooks.kling import KlingHook
         from airflow_provider_kling.operators.life import Life
+
+        with self.talking_to_kling() as hook:
+            return Life(self, context, hook, resumed=resumed).live(record)
+
+    @contextmanager
+    def talking_to_kling(self) -> Iterator[KlingHook]:
+        """Give a hook; what no retry can help becomes a failure without retries, to spare the user their delay."""
+        from airflow_provider_kling.hooks.kling import KlingHook
 
         try:
             with KlingHook(self.kling_conn_id) as hook:
-                return Life(self, context, hook, resumed=resumed).live(record)
+                yield hook
         except KlingError as error:
             if error.retryable:
                 raise
-            # A retry would be refused again: spare the user the retries' delay.
             raise AirflowFailException(str(error)) from error
 
     def on_kill(self) -> None:

@@ -1,16 +1,22 @@
-"""KlingText2VideoOperator: a prompt becomes a video."""
+"""KlingText2VideoOperator: a prompt becomes a video; KlingText2VideoBatchOperator: a list of prompts becomes videos."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_kling.api.capabilities import TEXT2VIDEO
 from airflow_provider_kling.api.models import DEFAULT_MODEL
+from airflow_provider_kling.api.validation import Findings, check_fields, coerce
+from airflow_provider_kling.exceptions import KlingConfigurationError, KlingValidationError
 from airflow_provider_kling.operators.base import KlingOperator
+from airflow_provider_kling.templates import holds_template
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import XComArg
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from airflow_provider_kling.hooks.settings import Settings
+    from airflow_provider_kling.operators.batch_items import Carried
 
 
 class KlingText2VideoOperator(KlingOperator):
@@ -73,3 +79,135 @@ class KlingText2VideoOperator(KlingOperator):
         self.aspect_ratio = aspect_ratio
         self.duration = duration
         self.check_arguments()
+
+
+class KlingText2VideoBatchOperator(KlingOperator):
+    """
+    Generate a video for each of many prompts, in one Airflow task.
+
+    All items are checked before the first is paid for. Each is paid for once, over retries and clears: an item is known
+    by its content, and equal items by their order among themselves, so rows may be added, removed and moved.
+
+    Returns ``{"succeeded", "failed", "not_submitted"}`` and the manifest of each item: in ``items``, or, with
+    ``output_path``, as lines of JSON beside the videos at ``manifest_path``.
+
+    :param items: prompts, or dicts of request fields (see :class:`KlingText2VideoOperator`). (templated)
+    :param request_defaults: request fields for items that do not set them. (templated)
+    :param max_active: tasks at Kling at once; your resource pack's limit, or less. Default 10.
+    :param on_item_failure: ``"fail"`` (submit no more, wait for what runs, fail) or ``"continue"``.
+    :param output_path: a directory, ending in ``/``. (templated)
+    :param kwargs: see :class:`KlingOperator`; ``timeout`` runs for each item from its own submission.
+    :raises KlingValidationError: when the DAG is parsed, for items without a template.
+    """
+
+    capability = TEXT2VIDEO
+    request_fields = KlingText2VideoOperator.request_fields
+
+    template_fields = ("items", "request_defaults", "extra_body", "kling_conn_id", "output_path")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"items": "json", "request_defaults": "json"}
+    ui_color = "#c8f7dc"
+
+    def __init__(
+        self,
+        *,
+        items: Sequence[str | Mapping[str, Any]] | XComArg,
+        request_defaults: Mapping[str, Any] | None = None,
+        max_active: int = 10,
+        on_item_failure: str = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**{"wait_for_completion": True, **kwargs})
+        self.items = items
+        self.request_defaults = request_defaults
+        self.max_active = max_active
+        self.on_item_failure = on_item_failure
+        self.digest = ""
+        self.check_arguments()
+
+    def check_arguments(self) -> None:
+        """Check the arguments, and the items when they are known already."""
+        faults = self._argument_faults()
+        if self.on_item_failure not in ("fail", "continue"):
+            faults.append(("on_item_failure", f"{self.on_item_failure!r} is not one of 'fail', 'continue'"))
+        if self.max_active < 1:
+            faults.append(("max_active", f"must be at least 1, not {self.max_active}"))
+        if self.output_path and not self.output_path.endswith("/") and not holds_template(self.output_path):
+            faults.append(("output_path", "must be a directory ending in '/': a batch lands many files"))
+        if self.external_task_id:
+            faults.append(("external_task_id", "is one id for many tasks; leave it out"))
+        if not self.wait_for_completion:
+            faults.append(("wait_for_completion", "cannot be False: a batch submits the next when one has ended"))
+        if not holds_template([self.items, self.request_defaults]):
+            faults += self._item_faults()
+        Findings(tuple(faults)).raise_for_faults(f"Task {self.task_id!r}:")
+
+    def _item_faults(self) -> list[tuple[str, str]]:
+        try:
+            fields = self._fields_of_items()
+        except KlingValidationError as error:
+            return list(error.faults)
+        return [
+            (f"items[{position}].{field}", message)
+            for position, item in enumerate(fields)
+            for field, message in check_fields(self.capability, coerce(self.capability, item)).faults
+        ]
+
+    def _fields_of_items(self) -> list[dict[str, Any]]:
+        defaults = {"model": DEFAULT_MODEL, **(self.request_defaults or {})}
+        items: Any = self.items
+        if isinstance(items, str) or not isinstance(items, Sequence):
+            fault = ("items", f"must be a list of prompts or of dicts, not {type(items).__name__}")
+            raise KlingValidationError(f"{fault[0]}: {fault[1]}.", faults=(fault,))
+        wrong = [
+            (f"items[{position}]", f"must be a prompt or a dict of request fields, not {type(item).__name__}")
+            for position, item in enumerate(items)
+            if not isinstance(item, (str, Mapping))
+        ]
+        Findings(tuple(wrong)).raise_for_faults("Batch:")
+        return [{**defaults, **({"prompt": item} if isinstance(item, str) else item)} for item in items]
+
+    def requests(self, settings: Settings) -> list[dict[str, Any]]:
+        """
+        Return the checked requests of all items.
+
+        :raises KlingValidationError: listing the faults of all items; nothing is paid for then.
+        """
+        bodies, faults, warnings = [], [], {}
+        for position, fields in enumerate(self._fields_of_items()):
+            body, findings = self.checked(fields, settings)
+            bodies.append(body)
+            faults += [(f"items[{position}].{field}", message) for field, message in findings.faults]
+            warnings.update(dict.fromkeys(findings.warnings))
+        Findings(tuple(faults)).raise_for_faults(f"{self.capability.name} batch")
+        self.before_paying(Findings(warnings=tuple(warnings)))
+        return bodies
+
+    def execute(self, context: Context) -> Any:
+        """Begin a try."""
+        return self._live_all(context, None, frozenset())
+
+    def resume(self, context: Context, event: Any = None, carried: Mapping[str, Any] | None = None) -> Any:
+        """Go on after a deferral."""
+        from airflow_provider_kling.operators.batch_items import Carried
+
+        ended = frozenset(event["ended"]) if isinstance(event, Mapping) and "ended" in event else frozenset()
+        return self._live_all(context, Carried(**(carried or {})), ended)
+
+    def _live_all(self, context: Context, carried: Carried | None, ended: frozenset[str]) -> Any:
+        from airflow_provider_kling.lifecycle.identity import content_digest
+        from airflow_provider_kling.operators.batch import BatchLife
+
+        with self.talking_to_kling() as hook:
+            bodies = self.requests(hook.settings)
+            self.digest = content_digest(bodies)
+            if carried and carried.digest not in ("", self.digest):
+                raise KlingConfigurationError(
+                    "The items rendered differently after a deferral; what was submitted is kept.",
+                    retryable=True,
+                    next_step="Make the template of items give the same list each time (no random order, no now()).",
+                )
+            return BatchLife(self, context, hook).live(bodies, carried, ended)
+
+    def on_kill(self) -> None:
+        """Tell the truth: Kling has no cancel, and the videos are kept for the next try."""
+        self.log.warning("Kling has no cancel: tasks submitted so far go on there; clearing this task takes them up.")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_kling.api.task import KlingTask
     from airflow_provider_kling.exceptions import KlingError
     from airflow_provider_kling.hooks.kling import KlingHook
+    from airflow_provider_kling.lifecycle.identity import Account
     from airflow_provider_kling.lifecycle.record import Record
     from airflow_provider_kling.operators.base import KlingOperator
 
@@ -30,6 +31,73 @@ if TYPE_CHECKING:
 SHORTEST_DEFERRAL = 15.0
 # Airflow's own deferral timeout is only the net below the trigger's deadline.
 _NET = timedelta(minutes=10)
+
+
+def wish_of(
+    operator: KlingOperator, ti: Any, account: Account, body: Mapping[str, Any], *, occurrence: int | None = None
+) -> Wish:
+    """
+    Return the identity of a request in a task instance.
+
+    :param occurrence: which one of several equal requests, in an operator that makes many.
+    """
+    request: dict[str, Any] = {**body, "model": canonical_model(body["model"])}
+    if occurrence is not None:
+        request["occurrence"] = occurrence
+    return Wish(
+        dag_id=ti.dag_id,
+        run_id=ti.run_id,
+        task_id=ti.task_id,
+        map_index=ti.map_index if ti.map_index is not None else -1,
+        fingerprint=fingerprint(request, account),
+        # A clear raises max_tries and a retry does not, in every Airflow 3.
+        fresh=ti.max_tries if operator.on_clear == "new" else None,
+        own_id=str(operator.external_task_id) if operator.external_task_id else None,
+    )
+
+
+def kept_manifest(operator: KlingOperator, record: Record) -> dict[str, Any] | None:
+    """Return the manifest of videos landed before, so that a clear does not even ask Kling, which forgets."""
+    if not (operator.output_path and operator.wait_for_completion and record.manifest):
+        return None
+    from airflow_provider_kling.storage import still_there, targets
+
+    wanted = targets(operator.output_path, record.external_task_id, len(record.landed))
+    if [str(path) for path in wanted] != [path for path, _ in record.landed] or not still_there(record.landed):
+        return None
+    operator.log.info("%s landed before and is still there; nothing to do.", record.landed[0][0])
+    return dict(record.manifest)
+
+
+def with_result(
+    operator: KlingOperator, hook: KlingHook, store: RecordStore, record: Record, task: KlingTask
+) -> Record:
+    """
+    Land the videos of a task where that is wished for, and return the record with the manifest, written already.
+
+    :raises KlingDownloadError: when they cannot be landed; the next try lands them.
+    """
+    landed: tuple[tuple[str, int], ...] = ()
+    if operator.output_path:
+        from airflow_provider_kling.storage import land
+
+        landed = land(
+            task,
+            operator.output_path,
+            name=record.external_task_id,
+            refresh=lambda: hook.get_task(task.task_id, operator.capability),
+        )
+    manifest = task.manifest(operator.capability.name, [path for path, _ in landed])
+    manifest["external_task_id"] = record.external_task_id
+    record = replace(record, landed=landed, manifest=manifest)
+    store.save(record)
+    return record
+
+
+def started_at(ti: Any) -> float:
+    """Return when this try began, in seconds since the epoch: Airflow keeps start_date over a deferral."""
+    started = ti.start_date
+    return min(clock.now(), started.timestamp()) if started else clock.now()
 
 
 class Life:
@@ -60,9 +128,9 @@ class Life:
         # A resumed task whose id is known only waits: rendering its templates again may give another request.
         if record is None or record.task_id is None:
             body = self._operator.request(self._hook.settings)
-            wish = self._wish(body)
+            wish = wish_of(self._operator, self._ti, self._hook.settings.account, body)
             record = record or self._open(wish, body)
-            if kept := self._kept(record):
+            if kept := kept_manifest(self._operator, record):
                 self._announce(record)
                 return kept
             record, seen = self._submit(record, wish, body)
@@ -73,25 +141,9 @@ class Life:
 
     @cached_property
     def _started_at(self) -> float:
-        """When this try began: Airflow keeps start_date over a deferral."""
-        started = self._ti.start_date
-        return min(clock.now(), started.timestamp()) if started else clock.now()
+        return started_at(self._ti)
 
     # --- one paid task --------------------------------------------------------------------------------------------
-
-    def _wish(self, body: Mapping[str, Any]) -> Wish:
-        ti, operator = self._ti, self._operator
-        request = {**body, "model": canonical_model(body["model"])}
-        return Wish(
-            dag_id=ti.dag_id,
-            run_id=ti.run_id,
-            task_id=ti.task_id,
-            map_index=ti.map_index if ti.map_index is not None else -1,
-            fingerprint=fingerprint(request, self._hook.settings.account),
-            # A clear raises max_tries and a retry does not, in every Airflow 3.
-            fresh=ti.max_tries if operator.on_clear == "new" else None,
-            own_id=str(operator.external_task_id) if operator.external_task_id else None,
-        )
 
     def _open(self, wish: Wish, body: Mapping[str, Any]) -> Record:
         stored = self._store.load()
@@ -151,7 +203,8 @@ class Life:
             verdict = decide(seen, patience, clock.now())
             match verdict:
                 case Done(task):
-                    return self._land(record, task)
+                    record = with_result(self._operator, self._hook, self._store, record, task)
+                    return dict(record.manifest or {})
                 case Failed(error):
                     raise error.about(task_id=record.task_id, external_task_id=record.external_task_id)
             if verdict.why:
@@ -187,33 +240,3 @@ class Life:
             kwargs={"carried": record.to_json()},
             timeout=timedelta(seconds=max(0.0, patience.deadline - clock.now())) + _NET,
         )
-
-    def _land(self, record: Record, task: KlingTask) -> dict[str, Any]:
-        landed: tuple[tuple[str, int], ...] = ()
-        capability = self._operator.capability
-        if self._operator.output_path:
-            from airflow_provider_kling.storage import land
-
-            landed = land(
-                task,
-                self._operator.output_path,
-                name=record.external_task_id,
-                refresh=lambda: self._hook.get_task(task.task_id, capability),
-            )
-        manifest = task.manifest(capability.name, [path for path, _ in landed])
-        manifest["external_task_id"] = record.external_task_id
-        self._store.save(replace(record, landed=landed, manifest=manifest))
-        return manifest
-
-    def _kept(self, record: Record) -> dict[str, Any] | None:
-        """Return the manifest of videos landed before, so that a clear does not even ask Kling, which forgets."""
-        operator = self._operator
-        if not (operator.output_path and operator.wait_for_completion and record.manifest):
-            return None
-        from airflow_provider_kling.storage import still_there, targets
-
-        wanted = targets(operator.output_path, record.external_task_id, len(record.landed))
-        if [str(path) for path in wanted] != [path for path, _ in record.landed] or not still_there(record.landed):
-            return None
-        operator.log.info("The video landed before and is still there; nothing to do.")
-        return dict(record.manifest)

@@ -47,7 +47,7 @@ class Waiter:
     task_id: str
     capability: Capability
     patience: Patience
-    looks: asyncio.Queue[Look | Exception] = field(default_factory=asyncio.Queue)
+    looks: asyncio.Queue[Look | BaseException] = field(default_factory=asyncio.Queue)
     status: str | None = None
     gone: bool = False
 
@@ -80,7 +80,7 @@ class SharedPoller:
         try:
             while True:
                 look = await waiter.looks.get()
-                if isinstance(look, Exception):
+                if isinstance(look, BaseException):
                     raise look
                 yield look
                 if not isinstance(look[1], LookAgain):
@@ -112,7 +112,9 @@ class SharedPoller:
                 ready = self._take_due()
                 if ready:
                     await self._look_at(ready)
-        except Exception as error:
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
             # Nobody may wait for a poller that is dead: each trigger raises this, and Airflow retries its task.
             for waiter in self._waiters:
                 waiter.looks.put_nowait(error)
@@ -172,7 +174,9 @@ class SharedPoller:
             if isinstance(seen, KlingAuthenticationError):
                 seen = await (await self._renewed(hook)).alook(waiter.task_id, waiter.capability)
             self._judge(waiter, seen)
-        except Exception as error:
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
             waiter.looks.put_nowait(error)
 
     async def _renewed(self, refused: KlingHook) -> KlingHook:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import av
 import pytest
@@ -31,8 +32,8 @@ def refuse(*_):
     raise AssertionError("a DAG file reached for the network")
 
 socket.socket.connect = socket.getaddrinfo = refuse
-import airflow.sdk
 from airflow.models import DagBag
+from airflow.sdk import DAG, BaseSensorOperator, task
 
 report = {}
 for path in sys.argv[1:]:
@@ -91,7 +92,6 @@ def test_landed(dag_runner: DagRunner, ledger: KlingEmulator, videos: Path) -> N
     assert body == {
         "model": "kling-video-v1-6",
         "prompt": "Close-up of a paper boat on a rain-soaked street, soft light",
-        "cfg_scale": 0.5,
         "external_task_id": charge.external_task_id,
     }
     manifest = run.xcoms["make_video", -1, "return_value"]
@@ -102,7 +102,7 @@ def test_landed(dag_runner: DagRunner, ledger: KlingEmulator, videos: Path) -> N
     assert run.xcoms["make_video", -1, "_link_KlingVideoLink"] == manifest["videos"][0]["url"]
     landed = videos / f"{charge.external_task_id}.mp4"
     assert manifest["output_paths"] == [landed.as_uri()]
-    assert list(videos.iterdir()) == [landed]
+    assert landed.exists()
     _assert_plays(landed, 5.0, 16 / 9)
     assert not ledger.unfetched()
 
@@ -133,11 +133,25 @@ def test_mapped(dag_runner: DagRunner, ledger: KlingEmulator) -> None:
     assert set(run.tasks.values()) == {"success"}
     assert len(ledger.ledger) == 3
     assert all(len(charges) == 1 for charges in ledger.ledger.by_external_id().values())
-    rows = [(body["prompt"], body["aspect_ratio"]) for body in _bodies(ledger)]
-    assert sorted(ratio for _, ratio in rows) == ["16:9", "1:1", "9:16"]
+    assert sorted(body["aspect_ratio"] for body in _bodies(ledger)) == ["16:9", "1:1", "9:16"]
     prompts = {charge.task_id: charge.prompt for charge in ledger.ledger}
-    for index, (prompt, _) in enumerate(rows):
-        assert prompts[run.xcoms["make_video", index, "return_value"]["task_id"]] == prompt
+    for index, row in enumerate(run.xcoms["products", -1, "return_value"]):
+        assert prompts[run.xcoms["make_video", index, "return_value"]["task_id"]] == row["prompt"]
+
+
+def test_batch(dag_runner: DagRunner, ledger: KlingEmulator) -> None:
+    """A catalogue in one task."""
+    run = dag_runner.run("example_kling_batch")
+    assert run.state == "success"
+    assert len(ledger.ledger) == 6
+    result = run.xcoms["make_videos", -1, "return_value"]
+    assert (result["succeeded"], result["failed"], result["not_submitted"]) == (6, 0, 0)
+    lines = Path(unquote(urlsplit(result["manifest_path"]).path)).read_text("utf-8").splitlines()
+    manifests = [json.loads(line) for line in lines]
+    assert [manifest["position"] for manifest in manifests] == list(range(6))
+    for manifest in manifests:
+        _assert_plays(Path(urlsplit(manifest["output_paths"][0]).path), 5.0, 1.0)
+    assert not ledger.unfetched()
 
 
 def test_parse_alone(tmp_path: Path) -> None:

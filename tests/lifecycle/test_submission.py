@@ -238,6 +238,14 @@ def test_not_found_is_believed_once_the_post_is_two_minutes_old(age: float, kind
     assert isinstance(step, kind)
 
 
+def test_the_two_minutes_are_not_overshot() -> None:
+    record = fresh(posted_at=1000.0, pauses=9)
+    _, step = next_step(record, NOT_FOUND, now=1110, policy=POLICY)
+
+    assert isinstance(step, Pause)
+    assert step.seconds == 11
+
+
 def test_on_lost_submit_fail_stops_instead() -> None:
     policy = Policy(WISH, 1000.0, 5000.0, on_lost_submit="fail")
     _, step = next_step(fresh(posted_at=1000.0), NOT_FOUND, now=1200, policy=policy)

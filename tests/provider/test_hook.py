@@ -106,6 +106,7 @@ def test_test_connection_is_free_and_says_what_works(
         ({"password": "wrong-key-0123456789-0123456789-0123456789"}, "Check the key"),
         ({"login": "somebody-else"}, "Check the key"),
         ({"password": None}, "has no key"),
+        ({"password": "***"}, "Airflow 3.0 sends asterisks"),
         ({"host": "http://127.0.0.1:9"}, "could not be reached"),
         ({"host": "http://no-such-host.invalid"}, "could not be reached"),
         ({"extra": {"dialect": "x"}}, "dialect 'x'"),

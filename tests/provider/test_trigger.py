@@ -5,7 +5,12 @@ import json
 from typing import Any
 
 import pytest
-from airflow.sdk.serde import deserialize, serialize
+
+try:
+    from airflow.sdk.serde import deserialize, serialize
+except ImportError:
+    # Airflow 3.0 and 3.1.
+    from airflow.serialization.serde import deserialize, serialize  # type: ignore[import-not-found, no-redef]
 
 from airflow_provider_kling.emulator import KlingEmulator
 from airflow_provider_kling.hooks.kling import KlingHook

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_kling.emulator import Fault, KlingEmulator
+from airflow_provider_kling.exceptions import KlingBatchError, KlingValidationError
+from airflow_provider_kling.operators.kling import KlingText2VideoBatchOperator
+from tests.rig import Instance
+
+Batch = Callable[..., Instance]
+both = pytest.mark.parametrize("deferrable", [False, True], ids=["sync", "deferred"])
+stores = pytest.mark.parametrize("with_store", [True, False], ids=["store", "no_store"])
+
+
+@pytest.fixture
+def batch(tmp_path: Path) -> Batch:
+    def make(items: Any, *, with_store: bool = True, **arguments: Any) -> Instance:
+        arguments = {"task_id": "clips", "items": items, "output_path": f"{tmp_path}/out/", **arguments}
+        return Instance(lambda: KlingText2VideoBatchOperator(**arguments), with_store=with_store)
+
+    return make
+
+
+def rows(result: dict[str, Any]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(result["manifest_path"]).read_text().splitlines()]
+
+
+PROMPTS = [f"Product {number}" for number in range(12)]
+
+
+@both
+@stores
+def test_every_item_is_paid_for_once_and_landed(
+    emulator: KlingEmulator, batch: Batch, deferrable: bool, with_store: bool
+) -> None:
+    emulator.settings.concurrency = 4
+    clips = batch(PROMPTS, max_active=4, deferrable=deferrable, with_store=with_store)
+
+    result = clips.run()
+
+    assert (result["succeeded"], result["failed"], result["not_submitted"]) == (12, 0, 0)
+    assert sorted(charge.prompt for charge in emulator.ledger.charges) == sorted(PROMPTS)
+    # The account's limit was respected, so nothing was refused.
+    assert {entry.status for entry in emulator.journal_for("create")} == {200}
+    manifest = rows(result)
+    assert [row["position"] for row in manifest] == list(range(12))
+    assert all(Path(row["output_paths"][0]).stat().st_size > 1000 for row in manifest)
+    assert emulator.unfetched() == []
+    assert "items" not in result
+
+    clips.clear()
+    clips.run()
+    assert len(emulator.ledger) == 12
+
+
+def test_without_an_output_path_the_manifests_are_in_the_result(emulator: KlingEmulator, batch: Batch) -> None:
+    result = batch(PROMPTS[:2], output_path=None).run()
+
+    assert [row["videos"][0]["duration"] for row in result["items"]] == [5.0, 5.0]
+
+
+def test_items_are_dicts_or_prompts_with_defaults(emulator: KlingEmulator, batch: Batch) -> None:
+    items = ["A cat", {"prompt": "A dog", "duration": 10, "model": "kling-video-v1"}]
+    batch(items, request_defaults={"aspect_ratio": "1:1"}).run()
+
+    first, second = (entry.body or {} for entry in emulator.journal_for("create"))
+    assert (first["prompt"], first["aspect_ratio"], "duration" in first) == ("A cat", "1:1", False)
+    assert (second["prompt"], second["aspect_ratio"], second["duration"]) == ("A dog", "1:1", "10")
+
+
+def test_all_items_are_checked_before_the_first_is_paid_for(emulator: KlingEmulator, batch: Batch) -> None:
+    clips = batch(["fine"])
+    context = clips.context()
+    context["task"].items = ["fine", {"prompt": "x", "duration": "7"}, {"prompt": "", "mode": "fast"}]
+
+    with pytest.raises(AirflowFailException) as caught:
+        context["task"].execute(context)
+
+    for words in ("items[1].duration: '7'", "items[2].mode: 'fast'", "items[2].prompt: is empty"):
+        assert words in str(caught.value)
+    assert len(emulator.journal) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"items": ["x", {"prompt": ""}]}, "items[1].prompt: is empty"),
+        ({"items": ["x", 3]}, "items[1]: must be a prompt or a dict"),
+        ({"items": "x"}, "items: must be a list"),
+        ({"items": ["x"], "max_active": 0}, "max_active: must be at least 1"),
+        ({"items": ["x"], "on_item_failure": "stop"}, "on_item_failure: 'stop'"),
+        ({"items": ["x"], "output_path": "/tmp/x.mp4"}, "output_path: must be a directory"),
+        ({"items": ["x"], "external_task_id": "mine"}, "external_task_id: is one id for many tasks"),
+        ({"items": ["x"], "wait_for_completion": False}, "wait_for_completion: cannot be False"),
+    ],
+)
+def test_a_typo_is_an_import_error_of_the_dag(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(KlingValidationError) as caught:
+        KlingText2VideoBatchOperator(task_id="clips", **arguments)
+    assert words in str(caught.value)
+
+
+def test_items_from_a_template_are_left_for_later() -> None:
+    KlingText2VideoBatchOperator(task_id="clips", items="{{ ti.xcom_pull('prompts') }}")
+    KlingText2VideoBatchOperator(task_id="clips", items=["{{ params.x }}"])
+
+
+def test_equal_items_are_each_paid_for_and_moved_rows_are_not_new(emulator: KlingEmulator, batch: Batch) -> None:
+    first = batch(["A cat", "A dog", "A cat"])
+    first.run()
+    assert len(emulator.ledger) == 3
+
+    moved = batch(["A bird", "A dog", "A cat", "A cat"])
+    moved.store, moved.try_number = first.store, first.try_number
+    result = moved.run()
+
+    assert result["succeeded"] == 4
+    assert sorted(charge.prompt for charge in emulator.ledger.charges) == ["A bird", "A cat", "A cat", "A dog"]
+
+
+@both
+def test_one_moderated_item_fails_the_batch_without_retries_but_nothing_else_is_lost(
+    emulator: KlingEmulator, batch: Batch, deferrable: bool
+) -> None:
+    clips = batch(["A cat", "risk-control", *PROMPTS], max_active=2, deferrable=deferrable)
+
+    with pytest.raises(AirflowFailException, match=r"item 1: Kling ended the task as failed: Failure to pass"):
+        clips.run()
+    paid = len(emulator.ledger)
+    assert paid < 14
+    assert emulator.unfetched() == []
+
+
+@both
+def test_on_item_failure_continue_returns_the_failure_as_a_row(
+    emulator: KlingEmulator, batch: Batch, deferrable: bool
+) -> None:
+    clips = batch(
+        ["A cat", "content-policy", "risk-control", "A dog"], on_item_failure="continue", deferrable=deferrable
+    )
+
+    result = clips.run()
+
+    assert (result["succeeded"], result["failed"], result["not_submitted"]) == (2, 2, 0)
+    bad = [row for row in rows(result) if row["task_status"] == "failed"]
+    assert [row["position"] for row in bad] == [1, 2]
+    assert "content security policy" in bad[0]["error"] or "policy" in bad[0]["error"]
+    assert len(emulator.ledger) == 3
+
+
+@both
+def test_a_failed_generation_is_made_anew_by_the_retry_alone(
+    emulator: KlingEmulator, batch: Batch, deferrable: bool
+) -> None:
+    emulator.faults.add(Fault("generation_failed", skip=1))
+    clips = batch(PROMPTS[:3], deferrable=deferrable)
+
+    with pytest.raises(KlingBatchError, match="1 items failed, 2 succeeded"):
+        clips.run()
+    assert len(emulator.ledger) == 3
+    assert clips.run()["succeeded"] == 3
+    assert len(emulator.ledger) == 4
+
+
+@both
+def test_a_busy_account_is_waited_for_within_the_try(emulator: KlingEmulator, batch: Batch, deferrable: bool) -> None:
+    emulator.settings.concurrency = 2
+    clips = batch(PROMPTS[:6], max_active=6, deferrable=deferrable)
+
+    assert clips.run()["succeeded"] == 6
+    assert clips.try_number == 1
+    assert len(emulator.ledger) == 6
+
+
+def test_progress_is_told(emulator: KlingEmulator, batch: Batch) -> None:
+    clips = batch(PROMPTS[:4], max_active=2, deferrable=True)
+    told: list[str] = []
+    make = clips.make
+
+    def listening() -> Any:
+        operator = make()
+        operator.log.info = lambda text, *args: told.append(text % args)
+        return operator
+
+    clips.make = listening
+    clips.run()
+
+    assert any(line.startswith("Batch: 0 done, 2 running, 2 waiting, 0 failed") for line in told)
+    assert any(line.startswith("Batch: 4 done, 0 running, 0 waiting, 0 failed") for line in told)
