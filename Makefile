@@ -3,6 +3,8 @@
 PYTHON ?= python3
 AIRFLOW ?= 3.3.2
 CONSTRAINTS := constraints/airflow-$(AIRFLOW).txt
+# Airflow 3.0 shows a provider's fields in the connection form only where FAB is installed, as in its Docker image.
+REQUIREMENT := apache-airflow$(if $(filter 3.0.%,$(AIRFLOW)),[fab])==$(AIRFLOW)
 # One environment per Airflow; the default one is .venv.
 VENV := .venv$(if $(filter-out 3.3.2,$(AIRFLOW)),-$(AIRFLOW))
 BIN := $(VENV)/bin
@@ -10,7 +12,7 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test check fix emulator constraints clean
+.PHONY: help demo ui test check fix kills emulator constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -34,19 +36,24 @@ fix: $(READY) ## format, and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+kills: $(READY) ## kill -9 the processes of a real Airflow that makes 50 videos, and count what was paid (25 minutes)
+	@$(BIN)/python -m tests.system.kills $(ARGS)
+
 emulator: $(READY) ## run Kling's stand-in on 127.0.0.1:8765
 	@$(BIN)/kling-emulator $(ARGS)
 
-constraints: $(READY) ## renew the pins for AIRFLOW=x.y.z (default 3.3.2)
-	$(BIN)/python -m dev.constraints $(AIRFLOW)
+constraints: $(BIN)/uv ## renew the pins for AIRFLOW=x.y.z (default 3.3.2)
+	$(BIN)/python -m dev.constraints '$(REQUIREMENT)'
 
 clean: ## remove all that make made
 	rm -rf .venv .venv-* .demo .ui .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-# Bytecode is compiled at install: without it every airflow process takes five seconds to import.
-$(READY): pyproject.toml $(CONSTRAINTS)
+$(BIN)/uv:
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+# Bytecode is compiled at install: without it every airflow process takes five seconds to import.
+$(READY): pyproject.toml $(CONSTRAINTS) | $(BIN)/uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --constraint $(CONSTRAINTS) \
-		'apache-airflow==$(AIRFLOW)' --editable '.[dev]'
+		'$(REQUIREMENT)' --editable '.[dev]'
 	@touch $@

@@ -31,9 +31,9 @@ class AirflowAPI:
         """Close the connections."""
         self._http.close()
 
-    def call(self, method: str, path: str, **options: Any) -> Any:
+    def call(self, method: str, path: str, *, root: str = "/api/v2", **options: Any) -> Any:
         """
-        Call ``/api/v2<path>`` and return the JSON of the answer.
+        Call a path below ``root`` and return the JSON of the answer.
 
         :raises requests.HTTPError: with the server's words.
         """
@@ -42,7 +42,7 @@ class AirflowAPI:
             token.raise_for_status()
             self._http.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
             self._token_until = time.monotonic() + 600
-        answer = self._http.request(method, f"{self.url}/api/v2{path}", timeout=30, **options)
+        answer = self._http.request(method, f"{self.url}{root}{path}", timeout=30, **options)
         if not answer.ok:
             raise requests.HTTPError(f"{method} {path}: {answer.status_code} {answer.text}", response=answer)
         return answer.json() if answer.content else None
@@ -135,6 +135,12 @@ class AirflowAPI:
 
     # --- connections ----------------------------------------------------------------------------------------------
 
+    def connection_form(self, conn_type: str) -> dict[str, Any]:
+        """Return what the UI draws the form of a connection type from."""
+        forms = self.call("GET", "/connections/hook_meta", root="/ui")
+        (form,) = (form for form in forms if form["connection_type"] == conn_type)
+        return dict(form)
+
     def put_connection(self, conn_id: str, connection: dict[str, Any]) -> None:
         """Store a connection, new or changed, in Airflow's database, where the UI lists it."""
         body = {**connection, "connection_id": conn_id, "extra": json.dumps(connection.get("extra", {}))}
@@ -143,11 +149,17 @@ class AirflowAPI:
         if answer["create"]["errors"]:
             raise ValueError(f"Airflow refused connection {conn_id!r}: {answer['create']['errors']}")
 
-    def test_connection(self, conn_id: str) -> tuple[bool, str]:
-        """Press the UI's Test button: the request is the same, with a port of 0 where there is none."""
+    def test_connection(self, conn_id: str, password: str | None = None) -> tuple[bool, str]:
+        """
+        Press the UI's Test button: the request is the same, with a port of 0 where there is none.
+
+        :param password: instead of the asterisks that the UI has for it, which Airflow 3.0 takes for the password.
+        """
         names = ("connection_id", "conn_type", "description", "host", "login", "password", "schema", "extra")
         stored = self.call("GET", f"/connections/{conn_id}")
         body = {name: stored[name] or "" for name in names} | {"port": stored["port"] or 0}
+        if password is not None:
+            body["password"] = password
         answer = self.call("POST", "/connections/test", json=body)
         return answer["status"], answer["message"]
 

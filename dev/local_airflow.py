@@ -96,7 +96,11 @@ def write_config(
             "dag_processor": {"refresh_interval": "10", "min_file_process_interval": "10"},
             # The one thing in Airflow that would call out of this machine.
             "usage_data_collection": {"enabled": "False"},
-            "api": {"secret_key": kept.get("api", {}).get("secret_key") or secrets.token_urlsafe(32)},
+            # Airflow 3.0 and 3.1 have the XComs of a run decoded only where this is set.
+            "api": {
+                "enable_xcom_deserialize_support": "True",
+                "secret_key": kept.get("api", {}).get("secret_key") or secrets.token_urlsafe(32),
+            },
             "api_auth": {"jwt_secret": kept.get("api_auth", {}).get("jwt_secret") or secrets.token_urlsafe(32)},
         }
     )

@@ -51,7 +51,7 @@ def _connect(airflow: LocalAirflow, emulator: EmulatorProcess) -> None:
     # (apache/airflow#73298).
     port = urlsplit(connection["host"]).port
     airflow.api.put_connection("kling_default", {**connection, "port": port})
-    works, message = airflow.api.test_connection("kling_default")
+    works, message = airflow.api.test_connection("kling_default", connection["password"])
     if not works:
         raise RuntimeError(f"Connection kling_default does not work: {message}")
 
