@@ -39,6 +39,12 @@ FAULTS = (
 )
 
 
+# Held longer than the client waits: the answer is lost, and the request may have been carried out.
+STALLS = (Fault("stall", on="create", seconds=0.5), Fault("stall", on="get", seconds=0.5, commit=False))
+# They cost real time, so only some lives have them.
+STALLED_LIFE = 25
+
+
 def live(seed: int, emulator: KlingEmulator, outside: Outside, instance: Make, connect: Any) -> str:
     """
     Live one life; return what went wrong with the money, or an empty string.
@@ -47,10 +53,11 @@ def live(seed: int, emulator: KlingEmulator, outside: Outside, instance: Make, c
     """
     dice = random.Random(seed)
     emulator.reset()
-    connect(dice.choice(["llmprovider", "kling"]), auth="key")
+    stalled = seed % STALLED_LIFE == 0
+    connect(dice.choice(["llmprovider", "kling"]), auth="key", **({"timeout": 0.2} if stalled else {}))
     emulator.settings.duplicates = dice.choice(["reject", "accept"])
     emulator.settings.generation_seconds = dice.choice([70, 100, 300])
-    emulator.faults.seeded(seed, rate=dice.choice([0.1, 0.25, 0.5]), kinds=FAULTS)
+    emulator.faults.seeded(seed, rate=dice.choice([0.1, 0.25, 0.5]), kinds=FAULTS + STALLS * stalled)
     clip = instance(f"seed-{seed}", with_store=dice.random() < 0.5, deferrable=dice.random() < 0.5)
     for last in [False] * 8 + [True]:
         if last:

@@ -14,7 +14,7 @@ from airflow_provider_kling.state_store import RecordStore
 from tests.money.conftest import Make
 from tests.money.outside import Outside
 from tests.money.schedules import live
-from tests.rig import Instance, WorkerCrash
+from tests.rig import Instance, WorkerCrash, needs_store
 
 
 def test_without_the_lookup(
@@ -59,6 +59,7 @@ def crash_in_the_second_generation(emulator: KlingEmulator, outside: Outside, cl
     return len(emulator.ledger)
 
 
+@needs_store
 def test_without_the_intent(
     emulator: KlingEmulator,
     use_dialect: Callable[..., None],
