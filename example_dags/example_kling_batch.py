@@ -29,7 +29,7 @@ with DAG(
         on_item_failure="continue",
         deferrable=True,
         poll_interval=5,
-        output_path="{{ var.value.get('kling_output', 'file:///tmp/kling-videos/') }}",
+        output_path="{{ var.value.get('kling_output', 'file:///var/tmp/kling-videos/') }}",
         retries=2,
     )
 # [END batch]

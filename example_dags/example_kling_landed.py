@@ -22,7 +22,7 @@ with DAG(
         wait_for_completion=True,
         deferrable=True,
         poll_interval=5,
-        output_path="{{ var.value.get('kling_output', 'file:///tmp/kling-videos/') }}",
+        output_path="{{ var.value.get('kling_output', 'file:///var/tmp/kling-videos/') }}",
         retries=2,
     )
 # [END landed]

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_kling.emulator import Fault, KlingEmulator
 from airflow_provider_kling.exceptions import KlingBatchError, KlingValidationError
 from airflow_provider_kling.operators.kling import KlingText2VideoBatchOperator
-from tests.rig import Instance
+from tests.rig import Instance, listen
 
 Batch = Callable[..., Instance]
 both = pytest.mark.parametrize("deferrable", [False, True], ids=["sync", "deferred"])
@@ -180,15 +180,7 @@ def test_a_busy_account_is_waited_for_within_the_try(emulator: KlingEmulator, ba
 
 def test_progress_is_told(emulator: KlingEmulator, batch: Batch) -> None:
     clips = batch(PROMPTS[:4], max_active=2, deferrable=True)
-    told: list[str] = []
-    make = clips.make
-
-    def listening() -> Any:
-        operator = make()
-        operator.log.info = lambda text, *args: told.append(text % args)
-        return operator
-
-    clips.make = listening
+    told = listen(clips, "info")
     clips.run()
 
     assert any(line.startswith("Batch: 0 done, 2 running, 2 waiting, 0 failed") for line in told)

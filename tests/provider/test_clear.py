@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow_provider_kling.emulator import Fault, KlingEmulator
 from airflow_provider_kling.exceptions import KlingConfigurationError, KlingLostSubmitError
 from tests.provider.conftest import Make
-from tests.rig import FakeStore, Instance, needs_store
+from tests.rig import FakeStore, listen, needs_store
 
 stores = pytest.mark.parametrize(
     "with_store", [pytest.param(True, id="store", marks=needs_store), pytest.param(False, id="no_store")]
@@ -68,11 +68,9 @@ def test_an_edited_prompt_is_said_in_the_log_with_the_ids_of_the_old_wish(
 ) -> None:
     clip = instance()
     manifest = clip.run()
-    told: list[str] = []
-
     edited = instance(prompt="A dog on a fence", duration="10")
     edited.store, edited.try_number = clip.store, clip.try_number
-    listen(edited, told)
+    told = listen(edited, "warning")
     edited.run()
 
     (line,) = [line for line in told if "another wish" in line]
@@ -80,17 +78,6 @@ def test_an_edited_prompt_is_said_in_the_log_with_the_ids_of_the_old_wish(
     assert manifest["task_id"] in line
     assert manifest["external_task_id"] in line
     assert len(emulator.ledger) == 2
-
-
-def listen(instance: Instance, told: list[str]) -> None:
-    make = instance.make
-
-    def listening() -> Any:
-        operator = make()
-        operator.log.warning = lambda text, *args: told.append(text % args)
-        return operator
-
-    instance.make = listening
 
 
 def test_the_users_own_id_is_sent_and_a_second_run_takes_up_its_video(emulator: KlingEmulator, instance: Make) -> None:
