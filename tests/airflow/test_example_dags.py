@@ -19,6 +19,7 @@ from dev.local_airflow import EXAMPLE_DAGS, environment, write_config
 from dev.processes import ROOT
 from tests.airflow.dag_runner import DagRunner
 from tests.airflow.fixtures import SPEED
+from tests.rig import needs_store
 
 pytestmark = pytest.mark.airflow
 
@@ -139,6 +140,8 @@ def test_mapped(dag_runner: DagRunner, ledger: KlingEmulator) -> None:
         assert prompts[run.xcoms["make_video", index, "return_value"]["task_id"]] == row["prompt"]
 
 
+# dag.test() loses what a deferral carries; without a store, each item is then looked for at Kling for two minutes.
+@needs_store
 def test_batch(dag_runner: DagRunner, ledger: KlingEmulator) -> None:
     """A catalogue in one task."""
     run = dag_runner.run("example_kling_batch")

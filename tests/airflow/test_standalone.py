@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from airflow_provider_kling.get_provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
 from tests.airflow.fixtures import Stand
 
 pytestmark = pytest.mark.airflow
@@ -21,6 +22,24 @@ def stand(local_airflow: Stand) -> Stand:
     """Start from an empty ledger."""
     local_airflow.emulator.reset()
     return local_airflow
+
+
+def test_connection_form(stand: Stand) -> None:
+    """The UI gets our fields: from provider info, and in Airflow 3.0 and 3.1 from the hook."""
+    form = stand.airflow.api.connection_form("kling")
+    assert form["hook_name"] == "Kling"
+    fields = form["extra_fields"]
+    assert {name: field["schema"]["title"] for name, field in fields.items()} == {
+        name: field["label"] for name, field in CONN_FIELDS.items()
+    }
+    assert fields["dialect"]["value"] == "llmprovider"
+    assert fields["dialect"]["schema"]["enum"] == CONN_FIELDS["dialect"]["schema"]["enum"]
+    assert all("null" in field["schema"]["type"] for field in fields.values())
+    standard = form["standard_fields"]
+    assert standard["url_schema"]["hidden"]
+    assert {name: standard[name]["title"] for name in UI_FIELD_BEHAVIOUR["relabeling"]} == UI_FIELD_BEHAVIOUR[
+        "relabeling"
+    ]
 
 
 def test_runs_and_clear(stand: Stand) -> None:
