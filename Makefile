@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test check fix kills emulator constraints clean
+.PHONY: help demo ui test check fix kills bench emulator constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,9 @@ fix: $(READY) ## format, and mend what the linter can
 
 kills: $(READY) ## kill -9 the processes of a real Airflow that makes 50 videos, and count what was paid (25 minutes)
 	@$(BIN)/python -m tests.system.kills $(ARGS)
+
+bench: $(READY) ## measure beside other providers, and write benchmarks/RESULTS.md (12 minutes)
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 emulator: $(READY) ## run Kling's stand-in on 127.0.0.1:8765
 	@$(BIN)/kling-emulator $(ARGS)

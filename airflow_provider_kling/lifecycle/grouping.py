@@ -32,12 +32,14 @@ class Walk:
     A walk over the pages.
 
     :param missing: those it was made for and that are not found yet.
+    :param waiting: all that is waited for.
     :param page: the page to read next, from 1.
     :param found: those it was made for and that are found.
     :param ended: whether the last page was read.
     """
 
     missing: int
+    waiting: int = 0
     page: int = 1
     found: int = 0
     ended: bool = False
@@ -49,8 +51,8 @@ class Walk:
 
     @property
     def pays(self) -> bool:
-        """Whether it has found at least as many as it has read pages, but for an allowance at its start."""
-        return self.page - 1 < self.found + _ALLOWANCE
+        """Whether it has found at least as many as it has read pages, but for what :func:`walk_pays` reckoned with."""
+        return self.page - 1 < self.found + ceil(self.waiting / PAGE_SIZE) + _ALLOWANCE
 
     def after(self, tasks: int, found: int) -> Walk:
         """

@@ -91,9 +91,9 @@ def look_delay(age: float) -> float:
     minute is over, most ends come in the two minutes after it, and what takes longer is in no hurry.
     """
     if age < 60:
-        return max(5.0, 75 - age)
+        return max(5.0, 80 - age)
     if age < 180:
-        return 8.0
+        return 9.0
     return min(60.0, 15.0 + (age - 180) / 20)
 
 

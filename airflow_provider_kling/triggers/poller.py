@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 
 MAX_CONNECTIONS = 50
 
+# A restarted triggerer brings back thousands of triggers in one second: their first looks are spread over this time.
+_SPREAD = 10.0
+
+# Tasks of a page judged in one go; the event loop belongs to all triggers of the triggerer.
+_BREATH = 100
+
 # Looks due within this time are made together: a wake-up of the loop per look would cost more than the look.
 _TOGETHER = 0.1
 
@@ -50,6 +56,8 @@ class Waiter:
     looks: asyncio.Queue[Look | BaseException] = field(default_factory=asyncio.Queue)
     status: str | None = None
     gone: bool = False
+    # Its place in the queue; earlier places are void.
+    ticket: int = -1
 
 
 class SharedPoller:
@@ -72,6 +80,8 @@ class SharedPoller:
         self._walk_from = 0.0
         self._changed = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
+        # The session's own queue would count the time in it as the server's: with many in it, all would time out.
+        self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self._runner: asyncio.Task[None] | None = None
 
     async def follow(self, waiter: Waiter) -> AsyncIterator[Look]:
@@ -93,15 +103,18 @@ class SharedPoller:
 
     def _join(self, waiter: Waiter) -> None:
         self._waiters.add(waiter)
-        # A restarted triggerer brings back thousands of triggers in one second: spread their first looks.
-        delay = waiter.patience.delay(clock.now()) * random.uniform(0.5, 1.0)
-        self._schedule(waiter, delay)
+        delay = waiter.patience.delay(clock.now())
+        self._schedule(waiter, clock.now() + delay - random.uniform(0, min(delay, _SPREAD)))
         if self._runner is None:
             self._runner = asyncio.ensure_future(self._run())
-        self._changed.set()
 
-    def _schedule(self, waiter: Waiter, delay: float) -> None:
-        heapq.heappush(self._due, (clock.now() + delay, next(self._ticket), waiter))
+    def _schedule(self, waiter: Waiter, at: float) -> None:
+        waiter.ticket = next(self._ticket)
+        entry = (at, waiter.ticket, waiter)
+        heapq.heappush(self._due, entry)
+        if self._due[0] is entry:
+            # Only what is due before all others wakes the runner: waking it costs more than a look.
+            self._changed.set()
 
     # --- the round ------------------------------------------------------------------------------------------------
 
@@ -150,8 +163,8 @@ class SharedPoller:
             return []
         ready: list[Waiter] = []
         while self._due and self._due[0][0] <= now + _TOGETHER:
-            waiter = heapq.heappop(self._due)[2]
-            if not waiter.gone:
+            _, ticket, waiter = heapq.heappop(self._due)
+            if ticket == waiter.ticket and not waiter.gone:
                 ready.append(waiter)
         return ready
 
@@ -168,12 +181,16 @@ class SharedPoller:
     # --- one by one -----------------------------------------------------------------------------------------------
 
     async def _look_at_one(self, waiter: Waiter) -> None:
-        hook = self._hook
         try:
-            seen = await hook.alook(waiter.task_id, waiter.capability)
-            if isinstance(seen, KlingAuthenticationError):
-                seen = await (await self._renewed(hook)).alook(waiter.task_id, waiter.capability)
-            self._judge(waiter, seen)
+            async with self._slots:
+                if clock.now() < self._held_until or waiter.gone:
+                    self._schedule(waiter, self._held_until)
+                    return
+                hook = self._hook
+                seen = await hook.alook(waiter.task_id, waiter.capability)
+                if isinstance(seen, KlingAuthenticationError):
+                    seen = await (await self._renewed(hook)).alook(waiter.task_id, waiter.capability)
+            self._judge(waiter, seen, clock.now())
         except asyncio.CancelledError:
             raise
         except BaseException as error:
@@ -186,7 +203,7 @@ class SharedPoller:
             await refused.aclose()
         return self._hook
 
-    def _judge(self, waiter: Waiter, seen: KlingTask | KlingError) -> None:
+    def _judge(self, waiter: Waiter, seen: KlingTask | KlingError, looked_at: float) -> None:
         if waiter.gone:
             return
         if isinstance(seen, KlingRateLimitError):
@@ -197,8 +214,7 @@ class SharedPoller:
             waiter.looks.put_nowait((seen, verdict))
         waiter.status = status
         if isinstance(verdict, LookAgain):
-            self._schedule(waiter, verdict.seconds)
-            self._changed.set()
+            self._schedule(waiter, looked_at + verdict.seconds)
 
     # --- many at once ---------------------------------------------------------------------------------------------
 
@@ -213,10 +229,11 @@ class SharedPoller:
 
     async def _walk(self, capability: Capability, ready: list[Waiter]) -> list[Waiter]:
         """Look at all waiters on the pages of the list; return those that are due and were not on it."""
-        everyone = [*ready, *(entry[2] for entry in self._due if entry[2].capability == capability)]
-        wanted = {waiter.task_id: waiter for waiter in everyone if not waiter.gone}
+        wanted = {waiter.task_id: waiter for waiter in self._waiters if waiter.capability == capability}
         missing = {waiter for waiter in ready if not waiter.gone}
-        walk = Walk(len(missing))
+        walk = Walk(len(missing), waiting=len(wanted))
+        # All looks of a walk count as made at its begin: the next time they are due together, for one walk again.
+        began = clock.now()
         while not walk.over:
             try:
                 tasks = await self._hook.alist_page(capability, walk.page, PAGE_SIZE)
@@ -227,20 +244,15 @@ class SharedPoller:
             except KlingError:
                 break
             here = {wanted[task.task_id]: task for task in tasks if task.task_id in wanted}
-            self._forget(here.keys() - missing)
-            for waiter, task in here.items():
-                self._judge(waiter, task)
+            for number, (waiter, task) in enumerate(here.items()):
+                self._judge(waiter, task, began)
+                if number % _BREATH == 0:
+                    await asyncio.sleep(0)
             walk = walk.after(len(tasks), found=len(missing & here.keys()))
             missing -= here.keys()
         if not walk.pays:
             self._walk_from = clock.now() + WALK_AGAIN
         return list(missing)
-
-    def _forget(self, looked_at: set[Waiter]) -> None:
-        """Take back the looks that a walk made before they were due."""
-        if looked_at:
-            self._due = [entry for entry in self._due if entry[2] not in looked_at]
-            heapq.heapify(self._due)
 
 
 _POLLERS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedPoller]] = WeakKeyDictionary()

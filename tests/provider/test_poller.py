@@ -186,6 +186,19 @@ def test_a_stalled_account_does_not_delay_another(kling: KlingEmulator, connect:
     assert asyncio.run(race()) < 1.0
 
 
+def test_many_looks_at_a_slow_server_wait_here_and_do_not_time_out(kling: KlingEmulator, connect: Connect) -> None:
+    """Four rounds of fifty looks take longer than one answer may; the time before its turn is not the server's."""
+    kling.settings.generation_seconds = 0
+    connect("llmprovider", extra={"dialect": "llmprovider", "timeout": 1.0})
+    task_ids = submit(200)
+    kling.faults.add(Fault("stall", on="get", seconds=0.4, times=200))
+
+    verdicts = wait_for_all(task_ids, interval=0.05)
+
+    assert all(isinstance(verdict, Done) for verdict in verdicts)
+    assert len(kling.journal_for("get")) == 200
+
+
 def test_a_waiter_that_leaves_is_looked_at_no_more(kling: KlingEmulator, connect: Connect) -> None:
     connect("llmprovider")
     kling.settings.generation_seconds = 60
@@ -242,6 +255,13 @@ def test_a_walk_over_an_account_full_of_older_tasks_is_given_up() -> None:
         walk = walk.after(PAGE_SIZE, found=0)
     assert walk.page - 1 == 3
     assert not walk.pays
+
+
+def test_a_walk_reads_at_least_the_pages_that_hold_all_that_is_waited_for() -> None:
+    walk = Walk(missing=1000, waiting=10_000)
+    while not walk.over:
+        walk = walk.after(PAGE_SIZE, found=0)
+    assert walk.page - 1 == 10_000 / PAGE_SIZE + 3
 
 
 def test_a_walk_goes_on_while_it_finds() -> None:

@@ -60,34 +60,37 @@ class Dialect(ABC):
         task = self.read(response, creating=True)
         if not isinstance(task, Mapping) or not task.get("task_id"):
             raise not_the_api(response, "carries no task_id", creating=True)
-        return self._task(task, response, creating=True)
+        return self._task(task, response, self.request_id(response), creating=True)
 
     def read_task(self, response: Response, *, asked_for: str) -> KlingTask:
         """Read the answer to :meth:`get`; ``asked_for`` stands in where a gateway leaves the id out."""
         task = self.read(response)
         if not isinstance(task, Mapping) or not task.get("task_status"):
             raise not_the_api(response, "carries no task_status", creating=False)
-        return self._task({"task_id": asked_for, **task}, response)
+        return self._task({"task_id": asked_for, **task}, response, self.request_id(response))
 
     def read_list(self, response: Response) -> list[KlingTask]:
         """Read the answer to :meth:`list_page`."""
         tasks = self.read(response)
         if not isinstance(tasks, list):
             raise not_the_api(response, "carries no array of tasks", creating=False)
-        return [self._task(task, response) for task in tasks]
+        request_id = self.request_id(response)
+        return [self._task(task, response, request_id) for task in tasks]
 
     def request_id(self, response: Response) -> str | None:
         """Return the vendor's id of the request: in a header here, in the body in other dialects."""
         return response.headers.get("x-request-id")
 
-    def _task(self, task: Mapping[str, Any], response: Response, *, creating: bool = False) -> KlingTask:
+    def _task(
+        self, task: Mapping[str, Any], response: Response, request_id: str | None, *, creating: bool = False
+    ) -> KlingTask:
         try:
-            return self._normal_form(task, response)
+            return self._normal_form(task, request_id)
         except (AttributeError, KeyError, TypeError) as error:
             flaw = f"has a field of an unexpected type ({error})"
             raise not_the_api(response, flaw, creating=creating) from error
 
-    def _normal_form(self, task: Mapping[str, Any], response: Response) -> KlingTask:
+    def _normal_form(self, task: Mapping[str, Any], request_id: str | None) -> KlingTask:
         result = task.get("task_result") or {}
         units = task.get("final_unit_deduction")
         return KlingTask(
@@ -104,7 +107,7 @@ class Dialect(ABC):
             created_at=timestamp(task.get("created_at")),
             updated_at=timestamp(task.get("updated_at")),
             units=None if units is None else str(units),
-            request_id=self.request_id(response),
+            request_id=request_id,
         )
 
 
