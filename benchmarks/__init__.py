@@ -1,0 +1,1 @@
+"""What waiting, importing and landing cost, measured next to other providers: ``python -m benchmarks``."""

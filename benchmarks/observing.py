@@ -1,0 +1,192 @@
+"""One client against one stub, measured from outside: a process that is stuck cannot measure itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Any
+
+import psutil
+
+from benchmarks import environment, tls
+from benchmarks.client import TICK
+from benchmarks.numbers import percentile
+from benchmarks.places import ROOT, SCRATCH
+from benchmarks.pollers import CONN_ID, INTERVAL, Poller
+
+# As far away as a real API: the time in which a client can do something else, or not.
+DELAY = 0.3
+# The figures begin when every job was looked at once, but not before this, and not after that.
+SOONEST, LATEST = 12.0, 90.0
+# A loop that is held by blocking looks gets the word to end only at the end of a round.
+PATIENCE = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """
+    What one client did in the window.
+
+    :param waiting: triggers.
+    :param first_round: seconds until all jobs were looked at once, ``None`` when not within the patience.
+    :param looks_per_second: requests answered.
+    :param lateness: seconds after its due time, of every look that was due (see :func:`lateness`).
+    :param cpu_share: of one core.
+    :param connections: open at once at most; the start included.
+    :param opened: connections made over the whole run.
+    :param lags: seconds that the client's event loop was late.
+    :param start_lag: the longest of the start.
+    :param memory: resident bytes at the end.
+    :param stub_late: seconds, the 99th percentile of the stub's own lateness.
+    """
+
+    waiting: int
+    first_round: float | None
+    looks_per_second: float
+    lateness: list[float]
+    cpu_share: float
+    connections: int
+    opened: int
+    lags: list[float]
+    start_lag: float
+    memory: int
+    stub_late: float
+
+    @property
+    def cpu_per_look(self) -> float:
+        """Seconds of CPU for each answered request."""
+        return self.cpu_share / self.looks_per_second if self.looks_per_second else 0.0
+
+
+def observe(poller: Poller, seconds: float) -> Observed:
+    """Start stub and client, let them come to rest, and watch for some seconds."""
+    own, trusted = tls.make(SCRATCH / "tls")
+    stub_command = ["benchmarks.stub", str(own), str(DELAY), str(poller.waiting)]
+    with _process(stub_command, {}) as stub:
+        port, control = _line(stub)
+        connection = json.dumps(dict(poller.connection(port)))
+        variables = {f"AIRFLOW_CONN_{CONN_ID.upper()}": connection, **tls.trusting(trusted)}
+        with _process(["benchmarks.client", poller.name, str(poller.waiting)], variables) as client:
+            started = _line(client)["started"]
+            first_round = _wait_for_all(poller, control, started)
+            process = psutil.Process(client.pid)
+            begin, cpu_before = time.monotonic(), sum(process.cpu_times()[:2])
+            time.sleep(seconds)
+            end, cpu_after = time.monotonic(), sum(process.cpu_times()[:2])
+            report = _report(control)
+            memory = process.memory_info().rss
+            assert client.stdin is not None
+            client.stdin.close()
+            told = _line(client)
+    if told["ended"]:
+        raise RuntimeError(f"{told['ended']} of {poller.waiting} triggers of {poller.name} ended: {told['example']}")
+    looks = [(what, came, left) for what, came, left in report["looks"]]
+    inside = [left for _, _, left in looks if begin <= left < end]
+    wanted = {poller.looks_at(number) for number in range(poller.waiting)}
+    return Observed(
+        waiting=poller.waiting,
+        first_round=first_round,
+        looks_per_second=len(inside) / (end - begin),
+        lateness=lateness(looks, wanted, started, begin, end),
+        cpu_share=(cpu_after - cpu_before) / (end - begin),
+        connections=report["most_connections"],
+        opened=report["opened"],
+        lags=_lags(told["lags"], begin, end),
+        start_lag=max((lag for at, lag in told["lags"] if at - lag < begin), default=0.0),
+        memory=memory,
+        stub_late=percentile([left - came - DELAY for _, came, left in looks], 99),
+    )
+
+
+def lateness(
+    looks: list[tuple[str, float, float]], wanted: set[str], started: float, begin: float, end: float
+) -> list[float]:
+    """
+    Return how late each look was that arrived in the window, or should have.
+
+    A look is due one interval after the answer to the look before; the first one, within one interval of the start.
+    It is on time when it arrives at the server by then. Looks that are still overdue at the end count with the time by
+    which they are, or else a client that makes none would look best.
+    """
+    late: list[float] = []
+    due = dict.fromkeys(wanted, started + INTERVAL)
+    for what, came, left in sorted(looks, key=lambda look: look[1]):
+        if what in due and came < end:
+            if came >= begin:
+                late.append(max(0.0, came - due[what]))
+            due[what] = left + INTERVAL
+    late += [end - at for at in due.values() if at < end]
+    return late
+
+
+def _lags(seen: list[tuple[float, float]], begin: float, end: float) -> list[float]:
+    """
+    Return the loop's lags in the window.
+
+    While the loop is held, the watcher's own ticks are missing: each of them was late too, by what was left.
+    """
+    lags: list[float] = []
+    for at, lag in seen:
+        # A loop that is held at the end tells of it only afterwards.
+        if at < begin or at - lag >= end:
+            continue
+        missed = 0
+        while lag - missed * TICK > 0 or missed == 0:
+            lags.append(max(0.0, lag - missed * TICK))
+            missed += 1
+    return lags
+
+
+def _wait_for_all(poller: Poller, control: int, started: float) -> float | None:
+    wanted = {poller.looks_at(number) for number in range(poller.waiting)}
+    while time.monotonic() < started + LATEST:
+        time.sleep(1)
+        first: dict[str, float] = {}
+        for what, _, left in _report(control)["looks"]:
+            first.setdefault(what, left)
+        if wanted <= first.keys() and time.monotonic() >= started + SOONEST:
+            return max(first[what] for what in wanted) - started
+    return None
+
+
+def _report(control: int) -> dict[str, Any]:
+    with urllib.request.urlopen(f"http://{tls.HOST}:{control}/report", timeout=30) as answer:
+        report: dict[str, Any] = json.load(answer)
+    return report
+
+
+@contextmanager
+def _process(module: list[str], variables: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    command = [str(environment.PYTHON), "-m", *module]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=sys.stderr,
+        text=True,
+        cwd=ROOT,
+        env=environment.variables(**variables),
+    ) as process:
+        try:
+            yield process
+            if process.stdin is not None:
+                process.stdin.close()
+            process.wait(PATIENCE)
+        finally:
+            process.kill()
+
+
+def _line(process: subprocess.Popen[str]) -> Any:
+    """Read the next line of JSON that a process prints; others print theirs between them."""
+    stream: IO[str] | None = process.stdout
+    assert stream is not None
+    for line in stream:
+        if line.startswith(("{", "[")):
+            return json.loads(line)
+    raise RuntimeError(f"{process.args!r} ended too early")
