@@ -96,6 +96,8 @@ def write_config(
             "dag_processor": {"refresh_interval": "10", "min_file_process_interval": "10"},
             # The one thing in Airflow that would call out of this machine.
             "usage_data_collection": {"enabled": "False"},
+            # How late a supervisor may notice that its task has ended or deferred; 5 s by default.
+            "workers": {"min_heartbeat_interval": "1"},
             # Airflow 3.0 and 3.1 have the XComs of a run decoded only where this is set.
             "api": {
                 "enable_xcom_deserialize_support": "True",

@@ -61,7 +61,9 @@ class KlingBatchTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait for all tasks at once; one event at the end."""
         from airflow_provider_kling import clock
+        from airflow_provider_kling.triggers.settle import settle
 
+        began = clock.now()
         ended: list[str] = []
         waits = {asyncio.ensure_future(self._wait(task, ended)) for task in self.tasks}
         alarm = asyncio.ensure_future(self._alarm())
@@ -78,6 +80,7 @@ class KlingBatchTrigger(BaseTrigger):
         finally:
             for task in (*waits, alarm):
                 task.cancel()
+        await settle(began)
         yield TriggerEvent({"ended": list(ended)})  # type: ignore[no-untyped-call]
 
     async def _alarm(self) -> None:

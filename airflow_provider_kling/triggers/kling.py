@@ -67,9 +67,12 @@ class KlingTaskTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look, wait, look again; one event at the end."""
         # Imported here: the worker, which only names this class when it defers, needs none of it.
+        from airflow_provider_kling import clock
         from airflow_provider_kling.lifecycle.waiting import Done, LookAgain, Patience
         from airflow_provider_kling.triggers.poller import Waiter, shared_poller
+        from airflow_provider_kling.triggers.settle import settle
 
+        began = clock.now()
         patience = Patience(self.submitted_at, self.deadline, self.poll_interval)
         waiter = Waiter(self.kling_task_id, CAPABILITIES[self.capability], patience)
         status = "failed"
@@ -78,6 +81,7 @@ class KlingTaskTrigger(BaseTrigger):
                 self._log_news(seen, verdict)
             elif isinstance(verdict, Done):
                 status = "done"
+        await settle(began)
         yield TriggerEvent(  # type: ignore[no-untyped-call]
             {
                 "status": status,

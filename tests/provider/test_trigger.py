@@ -94,3 +94,22 @@ def test_on_kill_changes_nothing(emulator: KlingEmulator) -> None:
     asyncio.run(KlingTaskTrigger("kling_default", "t1", 1.0, 2.0).on_kill())
 
     assert emulator.journal == []
+
+
+@pytest.mark.parametrize(("version", "held"), [("3.0.6", True), ("3.2.1", True), ("3.2.2", False), ("3.3.2", False)])
+def test_it_does_not_outrun_the_news_of_its_own_deferral(
+    emulator: KlingEmulator, monkeypatch: pytest.MonkeyPatch, version: str, held: bool
+) -> None:
+    import airflow
+
+    monkeypatch.setattr(airflow, "__version__", version)
+    emulator.settings.generation_seconds = 1
+    with KlingHook() as hook:
+        task = hook.create_task({"model": "kling-v1", "prompt": "A cat"})
+    emulator.advance(60)
+    now = emulator.clock.now()
+
+    (event,) = events(KlingTaskTrigger("kling_default", task.task_id, now - 60, now + 100, poll_interval=1))
+
+    assert event["status"] == "done"
+    assert (emulator.clock.now() - now >= 8) == held

@@ -1,0 +1,35 @@
+"""
+Not too fast for Airflow: hold an event back while the process that deferred may still count as running.
+
+A supervisor may notice up to ``[workers] min_heartbeat_interval`` (5 s) late that its task deferred. Before Airflow
+3.2.2, a task that is queued again when that news arrives may be taken for killed: it is retried for nothing, or fails
+for good where it has no retries (apache/airflow#66374, #67287; seen on 3.0.6).
+"""
+
+from __future__ import annotations
+
+from airflow_provider_kling import clock
+
+# The news goes through the executor and one round of the scheduler.
+_MARGIN = 3.0
+
+
+async def settle(began: float) -> None:
+    """
+    Return when an event does no harm any more; at once since Airflow 3.2.2.
+
+    :param began: when the trigger started.
+    """
+    left = began + _news_takes() - clock.now()
+    if left > 0:
+        await clock.asleep(left)
+
+
+def _news_takes() -> float:
+    from airflow import __version__
+    from airflow.providers.common.compat.sdk import conf
+    from packaging.version import Version
+
+    if Version(__version__) >= Version("3.2.2"):
+        return 0.0
+    return float(conf.getint("workers", "min_heartbeat_interval", fallback=5)) + _MARGIN
