@@ -257,9 +257,9 @@ class KlingHook(BaseHook):
 
     async def aclose(self) -> None:
         """Close the trigger's connections."""
-        if self._async is not None:
-            await self._async.close()
-            self._async = None
+        transport, self._async = self._async, None
+        if transport is not None:
+            await transport.close()
 
     def __enter__(self) -> KlingHook:
         return self

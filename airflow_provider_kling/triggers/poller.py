@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import heapq
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -73,6 +75,7 @@ class SharedPoller:
     def __init__(self, kling_conn_id: str) -> None:
         self._conn_id = kling_conn_id
         self._hook = KlingHook(kling_conn_id, max_connections=MAX_CONNECTIONS)
+        self._uses: Counter[KlingHook] = Counter()
         self._due: list[tuple[float, int, Waiter]] = []
         self._ticket = count()
         self._waiters: set[Waiter] = set()
@@ -186,22 +189,38 @@ class SharedPoller:
                 if clock.now() < self._held_until or waiter.gone:
                     self._schedule(waiter, self._held_until)
                     return
-                hook = self._hook
-                seen = await hook.alook(waiter.task_id, waiter.capability)
-                if isinstance(seen, KlingAuthenticationError):
-                    seen = await (await self._renewed(hook)).alook(waiter.task_id, waiter.capability)
+                seen = await self._look(waiter)
             self._judge(waiter, seen, clock.now())
         except asyncio.CancelledError:
             raise
         except BaseException as error:
             waiter.looks.put_nowait(error)
 
-    async def _renewed(self, refused: KlingHook) -> KlingHook:
-        """Return a hook with the connection read anew, as its key may be another now; once for all refused looks."""
-        if self._hook is refused:
-            self._hook = KlingHook(self._conn_id, max_connections=MAX_CONNECTIONS)
-            await refused.aclose()
-        return self._hook
+    async def _look(self, waiter: Waiter) -> KlingTask | KlingError:
+        """Look at a task; with the connection read anew when its key is refused, as it may be another now."""
+        async with self._in_use() as hook:
+            seen = await hook.alook(waiter.task_id, waiter.capability)
+            if not isinstance(seen, KlingAuthenticationError):
+                return seen
+            if self._hook is hook:
+                # Once for all the looks that this key is refused to.
+                self._hook = KlingHook(self._conn_id, max_connections=MAX_CONNECTIONS)
+        async with self._in_use() as renewed:
+            return await renewed.alook(waiter.task_id, waiter.capability)
+
+    @asynccontextmanager
+    async def _in_use(self) -> AsyncIterator[KlingHook]:
+        """Give the hook; one that was replaced is closed when its last look is over, as closing it ends them all."""
+        hook = self._hook
+        self._uses[hook] += 1
+        try:
+            yield hook
+        finally:
+            self._uses[hook] -= 1
+            if not self._uses[hook]:
+                del self._uses[hook]
+                if hook is not self._hook:
+                    await hook.aclose()
 
     def _judge(self, waiter: Waiter, seen: KlingTask | KlingError, looked_at: float) -> None:
         if waiter.gone:
@@ -236,7 +255,8 @@ class SharedPoller:
         began = clock.now()
         while not walk.over:
             try:
-                tasks = await self._hook.alist_page(capability, walk.page, PAGE_SIZE)
+                async with self._in_use() as hook:
+                    tasks = await hook.alist_page(capability, walk.page, PAGE_SIZE)
             except KlingInvalidRequestError:
                 # A gateway without a list answers 404 or 405; it will not learn to.
                 self._walk_from = float("inf")

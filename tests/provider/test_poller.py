@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -50,12 +51,16 @@ def submit(number: int, conn_id: str = "kling_default") -> list[str]:
 
 
 async def wait(task_id: str, conn_id: str = "kling_default", interval: float = 0.3, most: float = 20) -> Verdict:
+    return (await looks(task_id, conn_id, interval, most))[-1]
+
+
+async def looks(
+    task_id: str, conn_id: str = "kling_default", interval: float = 0.05, most: float = 20
+) -> list[Verdict]:
+    """Return the verdicts that brought news, the one that ended the wait last."""
     now = time.time()
     waiter = Waiter(task_id, TEXT2VIDEO, Patience(now, now + most, interval))
-    verdict: Verdict = LookAgain(0)
-    async for _, latest in shared_poller(conn_id).follow(waiter):
-        verdict = latest
-    return verdict
+    return [verdict async for _, verdict in shared_poller(conn_id).follow(waiter)]
 
 
 def wait_for_all(task_ids: list[str], **options: Any) -> list[Verdict]:
@@ -164,6 +169,30 @@ def test_a_key_that_stays_refused_ends_every_wait(kling: KlingEmulator, connect:
     for verdict in wait_for_all(task_ids):
         assert isinstance(verdict, Failed)
         assert isinstance(verdict.error, KlingAuthenticationError)
+
+
+def test_a_refused_key_spoils_no_look_under_way(kling: KlingEmulator, connect: Connect) -> None:
+    """The session of the refused key must stay open until its last answer is here."""
+    connect("llmprovider")
+    kling.settings.generation_seconds = 0
+    slow, refused = submit(2)
+
+    async def race() -> tuple[list[LookAgain], Verdict]:
+        async with nothing_left_behind():
+            kling.faults.add(Fault("stall", on="get", seconds=0.6))
+            first = asyncio.ensure_future(looks(slow))
+            await asyncio.sleep(0.3)
+            kling.faults.add(Fault("unauthorized", on="get"))
+            verdict = await wait(refused, interval=0.05)
+            *before, last = await first
+            assert isinstance(last, Done)
+            return [look for look in before if isinstance(look, LookAgain)], verdict
+
+    troubles, verdict = asyncio.run(race())
+
+    assert troubles == []
+    assert isinstance(verdict, Done)
+    assert Counter(entry.status for entry in kling.journal_for("get")) == {200: 2, 401: 1}
 
 
 def test_a_stalled_account_does_not_delay_another(kling: KlingEmulator, connect: Connect) -> None:
