@@ -9,6 +9,7 @@ for good where it has no retries (apache/airflow#66374, #67287; seen on 3.0.6).
 from __future__ import annotations
 
 from airflow_provider_kling import clock
+from airflow_provider_kling.versions import airflow_is_at_least
 
 # The news goes through the executor and one round of the scheduler.
 _MARGIN = 3.0
@@ -26,10 +27,8 @@ async def settle(began: float) -> None:
 
 
 def _news_takes() -> float:
-    from airflow import __version__
     from airflow.providers.common.compat.sdk import conf
-    from packaging.version import Version
 
-    if Version(__version__) >= Version("3.2.2"):
+    if airflow_is_at_least("3.2.2"):
         return 0.0
     return float(conf.getint("workers", "min_heartbeat_interval", fallback=5)) + _MARGIN
