@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from airflow_provider_kling.api.models import USUAL_SECONDS
 from airflow_provider_kling.api.task import KlingTask, TaskStatus
 from airflow_provider_kling.exceptions import (
     KlingAuthenticationError,
@@ -71,30 +72,36 @@ class Patience:
     :param submitted_at: when the task was submitted, or else when the waiting began (seconds since the epoch).
     :param deadline: when to give up (seconds since the epoch).
     :param poll_interval: seconds between looks; ``None`` follows the usual course of a generation.
+    :param typical: how long such a generation usually takes, in seconds.
     """
 
     submitted_at: float
     deadline: float
     poll_interval: float | None = None
+    typical: float = USUAL_SECONDS
 
     def delay(self, now: float) -> float:
         """Return the seconds until the next look, which is never later than the deadline."""
-        usual = look_delay(now - self.submitted_at) if self.poll_interval is None else self.poll_interval
+        usual = self.poll_interval or look_delay(now - self.submitted_at, self.typical)
         return max(0.0, min(usual, self.deadline - now))
 
 
-def look_delay(age: float) -> float:
+def look_delay(age: float, typical: float = USUAL_SECONDS) -> float:
     """
     Return the seconds to wait before looking at a task of this age.
 
-    A 5 s clip took 83 to 253 s, median 105 s (published measurements of 2026): nothing can be missed before the first
-    minute is over, most ends come in the two minutes after it, and what takes longer is in no hurry.
+    Of the usual 105 s: nothing can be missed before the first minute is over, most ends come in the two minutes after
+    it, and what takes longer is in no hurry. Of another generation: the same course, faster or slower.
+
+    :param age: seconds since the submission.
+    :param typical: how long such a generation usually takes, in seconds.
     """
-    if age < 60:
-        return max(5.0, 80 - age)
-    if age < 180:
-        return 9.0
-    return min(60.0, 15.0 + (age - 180) / 20)
+    pace = typical / USUAL_SECONDS
+    if age < 60 * pace:
+        return max(5 * pace, 80 * pace - age)
+    if age < 180 * pace:
+        return 9 * pace
+    return min(60.0, 15 + (age - 180 * pace) / 20)
 
 
 def decide(seen: KlingTask | KlingError, patience: Patience, now: float) -> Verdict:

@@ -79,6 +79,8 @@ class KlingOperator(BaseOperator):
         self.on_lost_submit = on_lost_submit
         # What is known of the task in this try, for on_kill.
         self.record: Record | None = None
+        # What came of it, for the link.
+        self.result: Any = None
 
     # --- refused before paid --------------------------------------------------------------------------------------
 
@@ -88,7 +90,7 @@ class KlingOperator(BaseOperator):
 
         :raises KlingValidationError: listing all faults; Airflow shows it as an import error of the DAG.
         """
-        fields = coerce(self.capability, self._set_fields())
+        fields = coerce(self.capability, self.set_fields())
         findings = check_fields(self.capability, fields, without=[n for n, v in fields.items() if holds_template(v)])
         faults = [*findings.faults, *self._argument_faults()]
         findings._replace(faults=tuple(faults)).raise_for_faults(f"Task {self.task_id!r}:")
@@ -108,7 +110,7 @@ class KlingOperator(BaseOperator):
             faults.append(("output_path", "needs wait_for_completion=True: there is no video to land before"))
         return faults
 
-    def _set_fields(self) -> dict[str, Any]:
+    def set_fields(self) -> dict[str, Any]:
         """Return the request fields that the user set: a default sent unasked was refused by the API before."""
         values = {name: getattr(self, name) for name in self.request_fields}
         return {name: value for name, value in values.items() if value is not None}
@@ -120,7 +122,7 @@ class KlingOperator(BaseOperator):
         :param settings: the connection; its dialect and models decide what is accepted.
         :raises KlingValidationError: listing all faults.
         """
-        body, findings = self.checked(self._set_fields(), settings)
+        body, findings = self.checked(self.set_fields(), settings)
         findings.raise_for_faults(f"{self.capability.name} request")
         self.before_paying(findings)
         return body
@@ -164,7 +166,8 @@ class KlingOperator(BaseOperator):
         from airflow_provider_kling.operators.life import Life
 
         with self.talking_to_kling() as hook:
-            return Life(self, context, hook, resumed=resumed).live(record)
+            self.result = Life(self, context, hook, resumed=resumed).live(record)
+        return self.result
 
     @contextmanager
     def talking_to_kling(self) -> Iterator[KlingHook]:

@@ -21,7 +21,8 @@ class KlingBatchTrigger(BaseTrigger):
     Like :class:`KlingTaskTrigger` it never pays and never downloads, and its event carries ids alone.
 
     :param kling_conn_id: Airflow connection of type ``kling``.
-    :param tasks: ``[task id, submitted_at, deadline]`` of each, times in seconds since the epoch.
+    :param tasks: ``[task id, submitted_at, deadline, typical]`` of each: times in seconds since the epoch, and how long
+        such a generation usually takes, which may be missing.
     :param enough: fire when this many have ended (and a few seconds later, for those that end with them).
     :param wake_at: fire at this time in any case: something else is due then.
     :param capability: decides the path in dialects that have one per capability.
@@ -95,8 +96,9 @@ class KlingBatchTrigger(BaseTrigger):
         from airflow_provider_kling.lifecycle.waiting import Patience
         from airflow_provider_kling.triggers.poller import Waiter, shared_poller
 
-        task_id, submitted_at, deadline = task
-        waiter = Waiter(task_id, CAPABILITIES[self.capability], Patience(submitted_at, deadline, self.poll_interval))
+        task_id, submitted_at, deadline, *typical = task
+        patience = Patience(submitted_at, deadline, self.poll_interval, *typical)
+        waiter = Waiter(task_id, CAPABILITIES[self.capability], patience)
         async for _ in shared_poller(self.kling_conn_id).follow(waiter):
             pass
         ended.append(task_id)

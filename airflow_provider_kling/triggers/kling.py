@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_kling.api.capabilities import CAPABILITIES, TEXT2VIDEO
+from airflow_provider_kling.api.models import USUAL_SECONDS
 
 if TYPE_CHECKING:
     from airflow_provider_kling.api.task import KlingTask
@@ -24,22 +26,25 @@ class KlingTaskTrigger(BaseTrigger):
 
     :param kling_conn_id: Airflow connection of type ``kling``.
     :param kling_task_id: Kling's id of the task.
-    :param submitted_at: seconds since the epoch.
-    :param deadline: when to give up, seconds since the epoch. Airflow ignores ``execution_timeout`` while deferred.
+    :param submitted_at: seconds since the epoch; by default the start of the trigger.
+    :param deadline: when to give up, seconds since the epoch. Airflow ignores ``execution_timeout`` while deferred. By
+        default Airflow's own limit of the deferral.
     :param external_task_id: given back in the event.
     :param capability: decides the path in dialects that have one per capability.
     :param poll_interval: seconds between looks; ``None`` follows the usual course of a generation.
+    :param typical: how long such a generation usually takes, in seconds.
     """
 
     def __init__(
         self,
         kling_conn_id: str,
         kling_task_id: str,
-        submitted_at: float,
-        deadline: float,
+        submitted_at: float | None = None,
+        deadline: float | None = None,
         external_task_id: str | None = None,
         capability: str = TEXT2VIDEO.name,
         poll_interval: float | None = None,
+        typical: float | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.kling_conn_id = kling_conn_id
@@ -49,6 +54,7 @@ class KlingTaskTrigger(BaseTrigger):
         self.external_task_id = external_task_id
         self.capability = capability
         self.poll_interval = poll_interval
+        self.typical = typical
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return flat JSON: Airflow stores it in plain text, and rows of this release must load for ever."""
@@ -60,6 +66,7 @@ class KlingTaskTrigger(BaseTrigger):
             "external_task_id": self.external_task_id,
             "capability": self.capability,
             "poll_interval": self.poll_interval,
+            "typical": self.typical,
         }
         path = "airflow_provider_kling.triggers.kling.KlingTaskTrigger"
         return path, {name: value for name, value in kwargs.items() if value is not None}
@@ -68,19 +75,11 @@ class KlingTaskTrigger(BaseTrigger):
         """Look, wait, look again; one event at the end."""
         # Imported here: the worker, which only names this class when it defers, needs none of it.
         from airflow_provider_kling import clock
-        from airflow_provider_kling.lifecycle.waiting import Done, LookAgain, Patience
-        from airflow_provider_kling.triggers.poller import Waiter, shared_poller
         from airflow_provider_kling.triggers.settle import settle
 
         began = clock.now()
-        patience = Patience(self.submitted_at, self.deadline, self.poll_interval)
-        waiter = Waiter(self.kling_task_id, CAPABILITIES[self.capability], patience)
-        status = "failed"
-        async for seen, verdict in shared_poller(self.kling_conn_id).follow(waiter):
-            if isinstance(verdict, LookAgain):
-                self._log_news(seen, verdict)
-            elif isinstance(verdict, Done):
-                status = "done"
+        # The worker says what is wrong with an id that is none.
+        status = await self._wait(began) if names_a_task(self.kling_task_id) else "failed"
         await settle(began)
         yield TriggerEvent(  # type: ignore[no-untyped-call]
             {
@@ -90,6 +89,30 @@ class KlingTaskTrigger(BaseTrigger):
                 "submitted_at": self.submitted_at,
             }
         )
+
+    async def _wait(self, began: float) -> str:
+        from airflow_provider_kling.lifecycle.waiting import Done, LookAgain, Patience
+        from airflow_provider_kling.triggers.poller import Waiter, shared_poller
+
+        typical = self.typical or USUAL_SECONDS
+        patience = Patience(self.submitted_at or began, self._deadline(), self.poll_interval, typical)
+        waiter = Waiter(self.kling_task_id, CAPABILITIES[self.capability], patience)
+        status = "failed"
+        async for seen, verdict in shared_poller(self.kling_conn_id).follow(waiter):
+            if isinstance(verdict, LookAgain):
+                self._log_news(seen, verdict)
+            elif isinstance(verdict, Done):
+                status = "done"
+        return status
+
+    def _deadline(self) -> float:
+        if self.deadline is not None:
+            return self.deadline
+        # The triggerer sets it, as it stands in Airflow's database.
+        limit: datetime | None = getattr(self, "timeout_after", None)
+        if limit is None:
+            return float("inf")
+        return (limit if limit.tzinfo else limit.replace(tzinfo=UTC)).timestamp()
 
     def _log_news(self, seen: KlingTask | KlingError, verdict: LookAgain) -> None:
         if verdict.why:
@@ -104,6 +127,11 @@ class KlingTaskTrigger(BaseTrigger):
         Kling has no cancel. Airflow also calls this wrongly, when a paused triggerer wakes up.
         """
         self.log.warning(STILL_RUNNING, self.kling_task_id, self.external_task_id)
+
+
+def names_a_task(kling_task_id: str) -> bool:
+    """Whether this can be an id; a template makes "None" of an XCom that is not there."""
+    return kling_task_id.strip() not in ("", "None")
 
 
 STILL_RUNNING = (

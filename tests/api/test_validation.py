@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_kling.api.capabilities import TEXT2VIDEO
 from airflow_provider_kling.api.dialects import DIALECTS
-from airflow_provider_kling.api.models import canonical_model
+from airflow_provider_kling.api.models import USUAL_SECONDS, canonical_model, typical_seconds
 from airflow_provider_kling.api.validation import check_fields, check_request, coerce
 from airflow_provider_kling.exceptions import KlingValidationError, TaskState
 
@@ -172,3 +172,17 @@ def test_our_words_agree_with_the_schema_on_any_input(fields: dict[str, Any]) ->
     except ValueError:
         valid = False
     assert (not found) == valid
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        ({"model": "kling-v2-5-turbo"}, 38),
+        ({"model": "kling-v2-5-turbo", "duration": 10, "mode": "pro"}, 53),
+        ({"model": "kling-video-v1-6", "duration": "10"}, USUAL_SECONDS),
+        ({"model": "one of tomorrow"}, USUAL_SECONDS),
+        ({}, USUAL_SECONDS),
+    ],
+)
+def test_how_long_a_generation_usually_takes(body: dict[str, Any], seconds: float) -> None:
+    assert typical_seconds(body) == seconds

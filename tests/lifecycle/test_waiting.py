@@ -114,6 +114,21 @@ def test_the_usual_course_costs_few_looks_and_little_delay() -> None:
     assert sum(delay for _, delay in ours) <= sum(delay for _, delay in fixed)
 
 
+@pytest.mark.parametrize(("typical", "ends"), [(38.0, (30, 45)), (53.0, (45, 60))])
+def test_a_fast_model_is_looked_at_when_it_is_due(typical: float, ends: tuple[int, int]) -> None:
+    """As documented for turbo; by the usual course each would be seen half a minute late."""
+    spread = random.Random(7)
+    seen = [_looks(spread.uniform(*ends), lambda age: look_delay(age, typical)) for _ in range(500)]
+
+    assert sum(delay for _, delay in seen) / len(seen) < 5
+    assert sum(looks for looks, _ in seen) / len(seen) < 7
+
+
+def test_a_poll_interval_wins_over_the_course() -> None:
+    assert Patience(1000.0, 4600.0, poll_interval=10, typical=38).delay(1000.0) == 10
+    assert Patience(1000.0, 4600.0, typical=38).delay(1000.0) == pytest.approx(80 * 38 / 105)
+
+
 def _looks(end: float, delay_at) -> tuple[int, float]:  # type: ignore[no-untyped-def]
     age, looks = 0.0, 0
     while age < end:

@@ -131,6 +131,18 @@ def test_execution_timeout_holds_while_deferred(emulator: KlingEmulator, instanc
 
 
 @both
+@pytest.mark.parametrize("dialect", ["kling"])
+def test_a_fast_model_is_looked_at_early(emulator: KlingEmulator, instance: Make, deferrable: bool) -> None:
+    emulator.settings.generation_seconds = 40
+    began = emulator.clock.now()
+
+    instance(model="kling-v2-5-turbo", deferrable=deferrable).run()
+
+    # By the usual course, the first look is at 70 to 80 s.
+    assert emulator.clock.now() - began < 60
+
+
+@both
 def test_trouble_while_waiting_is_survived(emulator: KlingEmulator, instance: Make, deferrable: bool) -> None:
     kinds = ["error_before", "html", "truncated_json", "lost_before", "not_found", "unknown_status", "rate_limited"]
     for kind in kinds:

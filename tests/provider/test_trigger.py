@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from airflow.triggers.base import BaseTrigger
 
 try:
     from airflow.sdk.serde import deserialize, serialize
@@ -14,6 +16,7 @@ except ImportError:
 
 from airflow_provider_kling.emulator import KlingEmulator
 from airflow_provider_kling.hooks.kling import KlingHook
+from airflow_provider_kling.triggers.batch import KlingBatchTrigger
 from airflow_provider_kling.triggers.kling import KlingTaskTrigger
 
 # What a released version has written into Airflow's trigger table loads for ever.
@@ -34,6 +37,18 @@ ROWS: list[dict[str, Any]] = [
         "capability": "text2video",
         "poll_interval": 5.0,
     },
+    {
+        "kling_conn_id": "kling_default",
+        "kling_task_id": "t1",
+        "submitted_at": 1.0,
+        "deadline": 2.0,
+        "capability": "text2video",
+        "typical": 38.0,
+    },
+]
+BATCH_ROWS: list[dict[str, Any]] = [
+    {"kling_conn_id": "kling_default", "tasks": [["t1", 1.0, 2.0]], "enough": 1, "capability": "text2video"},
+    {"kling_conn_id": "kling_default", "tasks": [["t1", 1.0, 2.0, 38.0]], "enough": 1, "capability": "text2video"},
 ]
 
 
@@ -47,7 +62,41 @@ def test_stored_rows_load_and_come_back_the_same(row: dict[str, Any]) -> None:
     json.dumps(kwargs)
 
 
-def events(trigger: KlingTaskTrigger) -> list[Any]:
+@pytest.mark.parametrize("row", BATCH_ROWS)
+def test_stored_rows_of_a_batch_load_and_run(emulator: KlingEmulator, row: dict[str, Any]) -> None:
+    path, kwargs = KlingBatchTrigger(**row).serialize()
+
+    assert path == "airflow_provider_kling.triggers.batch.KlingBatchTrigger"
+    assert deserialize(serialize(kwargs)) == kwargs == row
+    # The deadline is long past.
+    (event,) = events(KlingBatchTrigger(**kwargs))
+    assert event == {"ended": ["t1"]}
+
+
+def test_without_a_deadline_it_gives_up_at_airflows(emulator: KlingEmulator) -> None:
+    """Started by the scheduler, all it is given stands in the serialized DAG."""
+    emulator.settings.generation_seconds = 900
+    with KlingHook() as hook:
+        task = hook.create_task({"model": "kling-v1", "prompt": "A cat"})
+    trigger = KlingTaskTrigger("kling_default", task.task_id, poll_interval=10)
+    began = emulator.clock.now()
+    trigger.timeout_after = datetime.fromtimestamp(began + 300, tz=UTC)  # type: ignore[attr-defined]
+
+    (event,) = events(trigger)
+
+    assert event["status"] == "failed"
+    assert emulator.clock.now() - began == pytest.approx(300, abs=1)
+
+
+@pytest.mark.parametrize("nothing", ["", "None"])
+def test_an_id_that_is_none_is_not_asked_for(emulator: KlingEmulator, nothing: str) -> None:
+    (event,) = events(KlingTaskTrigger("kling_default", nothing))
+
+    assert event["status"] == "failed"
+    assert len(emulator.journal) == 0
+
+
+def events(trigger: BaseTrigger) -> list[Any]:
     async def collect() -> list[Any]:
         return [event.payload async for event in trigger.run()]
 
