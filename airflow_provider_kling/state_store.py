@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kling.exceptions import KlingConfigurationError, TaskState
@@ -21,6 +22,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEY = "kling"
+_MARK = f"{KEY}-history"
+
+
+class History(Enum):
+    """
+    What is known of the tries before this one.
+
+    NONE: there was none. WHOLE: what they posted has a record. LOST: they may have posted what has none.
+    """
+
+    NONE = auto()
+    WHOLE = auto()
+    LOST = auto()
 
 
 class RecordStore:
@@ -47,10 +61,31 @@ class RecordStore:
 
         :raises KlingConfigurationError: when the store cannot be read; that is not the same as an empty store.
         """
+        stored = self._get(self._key)
+        return None if stored is None else Record.from_json(stored)
+
+    def history(self, *, first_try: bool) -> History:
+        """
+        Tell what a missing record means.
+
+        The first try leaves a mark before anything is paid for; who empties the store (a clear in Airflow 3.4) takes it
+        along. Without a store there are no records, and only the first try knows that nothing was posted.
+
+        :param first_try: whether no try of this task instance can have come before.
+        :raises KlingConfigurationError: when the store cannot be read.
+        """
+        if self._get(_MARK) is not None:
+            return History.WHOLE
+        if not first_try:
+            return History.LOST
+        self._try_to_set(_MARK, True)
+        return History.NONE
+
+    def _get(self, key: str) -> Any:
         if self._store is None:
             return None
         try:
-            stored = self._store.get(self._key)
+            return self._store.get(key)
         except Exception as error:
             raise KlingConfigurationError(
                 f"Airflow's task state store cannot be read ({type(error).__name__}); nothing was submitted, because "
@@ -58,7 +93,6 @@ class RecordStore:
                 retryable=True,
                 next_step="A retry reads it again.",
             ) from error
-        return None if stored is None else Record.from_json(stored)
 
     def save_intent(self, record: Record) -> None:
         """
@@ -67,7 +101,7 @@ class RecordStore:
         :raises KlingConfigurationError: when it cannot be written; the request must not be sent then.
         """
         try:
-            self._set(record)
+            self._set(self._key, record.to_json())
         except Exception as error:
             raise KlingConfigurationError(
                 f"Airflow's task state store cannot be written ({type(error).__name__}).",
@@ -79,16 +113,19 @@ class RecordStore:
 
     def save(self, record: Record) -> None:
         """Write what was learned. Losing this costs a lookup, not money, so it never fails a task that is paid for."""
+        self._try_to_set(self._key, record.to_json())
+
+    def _try_to_set(self, key: str, value: Any) -> None:
         try:
-            self._set(record)
+            self._set(key, value)
         except Exception as error:
             log.warning("Airflow's task state store cannot be written (%s); going on.", type(error).__name__)
 
-    def _set(self, record: Record) -> None:
+    def _set(self, key: str, value: Any) -> None:
         if self._store is None:
             return
         import airflow.sdk
 
         # Exported since 3.3, as the store itself, and not known to its type stub.
         never: Any = airflow.sdk.NEVER_EXPIRE  # type: ignore[attr-defined]
-        self._store.set(self._key, record.to_json(), retention=never)
+        self._store.set(key, value, retention=never)

@@ -7,15 +7,17 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kling import clock
-from airflow_provider_kling.exceptions import KlingError
+from airflow_provider_kling.api.models import typical_seconds
+from airflow_provider_kling.exceptions import KlingError, KlingTaskTimeoutError, TaskState
 from airflow_provider_kling.lifecycle.identity import Wish, field_digests
 from airflow_provider_kling.lifecycle.record import Record
 from airflow_provider_kling.lifecycle.submission import Policy, opening
 from airflow_provider_kling.lifecycle.waiting import Done, Failed, Patience, decide
-from airflow_provider_kling.operators.batch_items import Carried, Item, batch_error, progress, result
+from airflow_provider_kling.operators.batch_items import Carried, Item, batch_error, progress, result, worth_a_worker
 from airflow_provider_kling.operators.life import (
     SHORTEST_DEFERRAL,
     kept_manifest,
@@ -24,8 +26,7 @@ from airflow_provider_kling.operators.life import (
     with_result,
 )
 from airflow_provider_kling.operators.submit import Submitter
-from airflow_provider_kling.state_store import RecordStore
-from airflow_provider_kling.triggers.batch import KlingBatchTrigger
+from airflow_provider_kling.state_store import History, RecordStore
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -60,6 +61,10 @@ class BatchLife:
         self._ti = context["ti"]
         self._context = context
         self._started_at = started_at(self._ti)
+        # As long as videos end, a busy account has a slot for the next one in time.
+        self._moved_at = self._started_at
+        limit = operator.execution_timeout
+        self._gives_up_at = self._started_at + limit.total_seconds() if limit else float("inf")
         self._told_at = clock.now()
         self._items: list[Item] = []
 
@@ -71,15 +76,21 @@ class BatchLife:
         :param carried: what a deferral carried over; ``None`` at the start of a try.
         :param ended: task ids that the trigger saw end.
         """
+        self._moved_at = max(self._started_at, carried.moved_at if carried else 0.0)
         for item in self._identified(bodies):
             self._begin(item) if carried is None else self._take_up(item, carried, ended)
             self._items.append(item)
         while True:
+            self._check_time()
             self._advance()
             if all(item.settled or self._is_held_back(item) for item in self._items):
                 return self._result()
             self._tell()
             self._wait()
+
+    @cached_property
+    def _history(self) -> History:
+        return RecordStore(self._context).history(first_try=self._ti.try_number <= 1)
 
     # --- the wishes -----------------------------------------------------------------------------------------------
 
@@ -96,15 +107,17 @@ class BatchLife:
             wish = wish_of(self._operator, self._ti, account, body, occurrence=equal[content])
             equal[content] += 1
             store = RecordStore(self._context, part=wish.key)
-            yield Item(position, body, wish, store, self._opening(None, wish, body, first_try=True))
+            record = self._opening(None, wish, body, first_try=True)
+            yield Item(position, body, wish, store, record, opened_at=self._started_at)
 
     def _opening(self, stored: Record | None, wish: Wish, body: dict[str, Any], *, first_try: bool) -> Record:
         return opening(stored, wish, field_digests(body), first_try=first_try, now=self._started_at)
 
     def _begin(self, item: Item) -> None:
         """Take up an item at the start of a try."""
-        first_try = self._ti.try_number <= 1
-        item.record = self._opening(item.store.load(), item.wish, item.body, first_try=first_try)
+        # Nothing is read where nothing was written: each read is a request to Airflow's API server.
+        stored = None if self._history is History.NONE else item.store.load()
+        item.record = self._opening(stored, item.wish, item.body, first_try=self._history is not History.LOST)
         item.done = kept_manifest(self._operator, item.record) is not None
         if not item.done:
             # A result of an earlier try that is not kept is to be fetched again.
@@ -127,9 +140,21 @@ class BatchLife:
 
     def _patience(self, item: Item) -> Patience:
         submitted_at = item.record.submitted_at or self._started_at
-        return Patience(submitted_at, submitted_at + self._operator.timeout, self._operator.poll_interval)
+        deadline = submitted_at + self._operator.timeout
+        return Patience(submitted_at, deadline, self._operator.poll_interval, typical_seconds(item.body))
 
     # --- steps ----------------------------------------------------------------------------------------------------
+
+    def _check_time(self) -> None:
+        """Airflow ignores execution_timeout while a task is deferred, and starts it anew when it resumes."""
+        # A timer may wake us a little early; a deferral of a moment would be no better.
+        if clock.now() > self._gives_up_at - 1.0:
+            seconds = self._gives_up_at - self._started_at
+            raise KlingTaskTimeoutError(
+                f"execution_timeout of {seconds:g} s has passed. {self._progress()}",
+                task_state=TaskState.EXISTS,
+                retryable=True,
+            )
 
     def _advance(self) -> None:
         """Do all that is due: first what is paid for, then new submits."""
@@ -150,9 +175,8 @@ class BatchLife:
         return failed and self._operator.on_item_failure == "fail" and not item.running and not item.settled
 
     def _submit(self, item: Item) -> None:
-        policy = Policy(
-            item.wish, self._started_at, self._started_at + self._operator.timeout, self._operator.on_lost_submit
-        )
+        deadline = self._moved_at + self._operator.timeout
+        policy = Policy(item.wish, self._started_at, deadline, self._operator.on_lost_submit)
         submitter = Submitter(
             hook=self._hook,
             store=item.store,
@@ -164,10 +188,11 @@ class BatchLife:
         try:
             item.record, item.seen = submitter.run(item.record)
             item.adopted = True
+            self._moved_at = clock.now()
         except _LaterError as later:
             item.record = later.record
             item.wake_at = clock.now() + later.seconds
-            if not item.running:
+            if not item.running and not item.may_show(clock.now()):
                 # Nothing was created: the account is busy, for every item that is not running either.
                 self._hold_submits(item.wake_at)
         except KlingError as error:
@@ -198,6 +223,7 @@ class BatchLife:
         try:
             item.record = with_result(self._operator, self._hook, item.store, item.record, task)
             item.done = True
+            self._moved_at = clock.now()
         except KlingError as error:
             self._fail(item, error)
 
@@ -223,20 +249,23 @@ class BatchLife:
 
     def _defer(self, open_items: list[Item], wake_at: float | None) -> None:
         operator = self._operator
+        if self._gives_up_at < (wake_at or float("inf")):
+            wake_at = self._gives_up_at
         known = [item for item in open_items if item.adopted]
-        kwargs = {"carried": Carried.of(self._items, operator.digest).to_json()}
+        kwargs = {"carried": Carried.of(self._items, operator.digest, self._moved_at).to_json()}
         if not known:
             from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 
             moment = datetime.fromtimestamp(wake_at or clock.now(), tz=UTC)
             operator.defer(trigger=DateTimeTrigger(moment), method_name="resume", kwargs=kwargs)
+        from airflow_provider_kling.triggers.batch import KlingBatchTrigger
+
         patience = [(item, self._patience(item)) for item in known]
         waiting = sum(not item.running for item in open_items)
         trigger = KlingBatchTrigger(
             kling_conn_id=operator.kling_conn_id,
-            tasks=[[item.record.task_id, p.submitted_at, p.deadline] for item, p in patience],
-            # While others wait for a slot, a quarter of the slots is worth a worker; at the end, all of them are.
-            enough=max(1, operator.max_active // 4) if waiting else len(known),
+            tasks=[[item.record.task_id, p.submitted_at, p.deadline, p.typical] for item, p in patience],
+            enough=worth_a_worker(len(known), waiting=waiting, max_active=operator.max_active),
             wake_at=wake_at,
             capability=operator.capability.name,
             poll_interval=operator.poll_interval,
@@ -250,10 +279,13 @@ class BatchLife:
         if not self._operator.deferrable and clock.now() - self._told_at < _PROGRESS_EVERY:
             return
         self._told_at = clock.now()
-        self._operator.log.info("%s", progress(self._items, clock.now() - self._started_at))
+        self._operator.log.info("%s", self._progress())
+
+    def _progress(self) -> str:
+        return progress(self._items, clock.now() - self._started_at)
 
     def _result(self) -> dict[str, Any]:
-        self._operator.log.info("%s", progress(self._items, clock.now() - self._started_at))
+        self._operator.log.info("%s", self._progress())
         ti = self._ti
         parts = (ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
         name = "-".join(str(part) for part in parts if part not in (-1, None))

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kling.exceptions import KlingBatchError, KlingError
 from airflow_provider_kling.lifecycle.record import Record
+from airflow_provider_kling.lifecycle.submission import VISIBILITY
 
 if TYPE_CHECKING:
     from airflow_provider_kling.api.task import KlingTask
     from airflow_provider_kling.lifecycle.identity import Wish
     from airflow_provider_kling.state_store import RecordStore
+
+_FEW = 8
 
 
 @dataclass
@@ -23,6 +26,7 @@ class Item:
 
     :param position: from 0, as in ``items``.
     :param record: what is remembered of it.
+    :param opened_at: when this try began; what is assumed of earlier tries counts as done then.
     :param wake_at: nothing is to be done before this time.
     :param adopted: whether its task was found or made in this try; a failed one of an earlier try is made anew.
     :param done: whether its video is made, and landed where that is wished for.
@@ -33,6 +37,7 @@ class Item:
     wish: Wish
     store: RecordStore
     record: Record
+    opened_at: float
     wake_at: float = 0.0
     adopted: bool = False
     seen: KlingTask | KlingError | None = None
@@ -46,13 +51,23 @@ class Item:
 
     @property
     def running(self) -> bool:
-        """Whether it holds, or may hold, a slot at Kling."""
-        return not self.settled and self.is_touched
+        """
+        Whether it holds, or may hold, a slot at Kling.
+
+        Not for an assumption alone: where the record is lost, all items would count, and ``max_active`` hold for none.
+        """
+        record = self.record
+        assumed = record.assumed and not record.task_id and (record.posted_at or 0.0) <= self.opened_at
+        return not self.settled and self.is_touched and not assumed
 
     @property
     def is_touched(self) -> bool:
         """Whether a task may exist."""
         return self.record.task_id is not None or self.record.posted_at is not None
+
+    def may_show(self, now: float) -> bool:
+        """Whether a task of an earlier try may still show at Kling; that it does not says nothing of the others."""
+        return self.record.posted_at is not None and now - self.record.posted_at < VISIBILITY
 
     def row(self) -> dict[str, Any]:
         """Return its line of the manifest."""
@@ -78,15 +93,17 @@ class Carried:
     :param done: items whose video is made.
     :param failed: message of items that failed, and whether a retry can help.
     :param digest: of all requests, to notice a template that renders differently. Empty: Airflow lost all of this.
+    :param moved_at: when a task was last made or landed, seconds since the epoch.
     """
 
     records: Mapping[str, Any] = field(default_factory=dict)
     done: Sequence[str] = ()
     failed: Mapping[str, Any] = field(default_factory=dict)
     digest: str = ""
+    moved_at: float = 0.0
 
     @classmethod
-    def of(cls, items: Sequence[Item], digest: str) -> Carried:
+    def of(cls, items: Sequence[Item], digest: str, moved_at: float) -> Carried:
         """Return what is to be carried of these items."""
         keep_all = not items[0].store.exists
         return cls(
@@ -98,6 +115,7 @@ class Carried:
                 if item.error
             },
             digest=digest,
+            moved_at=moved_at,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -107,6 +125,7 @@ class Carried:
             "done": list(self.done),
             "failed": dict(self.failed),
             "digest": self.digest,
+            "moved_at": self.moved_at,
         }
 
     def restore(self, item: Item) -> None:
@@ -119,6 +138,18 @@ class Carried:
 
 def _is_under_way(item: Item) -> bool:
     return not item.done and (item.is_touched or item.record.generation > 0)
+
+
+def worth_a_worker(running: int, *, waiting: int, max_active: int) -> int:
+    """
+    Return how many of the running videos shall have ended before a worker is started for them.
+
+    While others wait for a slot, a quarter of the slots. At the end half of what runs, so that one slow video does not
+    hold up the landing of all others; a few are landed faster than a worker is started.
+    """
+    if waiting:
+        return max(1, max_active // 4)
+    return min(running, max(_FEW, running // 2))
 
 
 def progress(items: Sequence[Item], seconds: float) -> str:

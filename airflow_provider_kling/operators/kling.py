@@ -96,7 +96,8 @@ class KlingText2VideoBatchOperator(KlingOperator):
     :param max_active: tasks at Kling at once; your resource pack's limit, or less. Default 10.
     :param on_item_failure: ``"fail"`` (submit no more, wait for what runs, fail) or ``"continue"``.
     :param output_path: a directory, ending in ``/``. (templated)
-    :param kwargs: see :class:`KlingOperator`; ``timeout`` runs for each item from its own submission.
+    :param kwargs: see :class:`KlingOperator`; ``timeout`` runs for each item from its own submission, and
+        for those that wait for a slot from when a video was last begun or landed.
     :raises KlingValidationError: when the DAG is parsed, for items without a template.
     """
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_kling.emulator import Fault, KlingEmulator
-from airflow_provider_kling.exceptions import KlingBatchError, KlingValidationError
+from airflow_provider_kling.exceptions import KlingBatchError, KlingTaskTimeoutError, KlingValidationError
+from airflow_provider_kling.hooks.kling import KlingHook
+from airflow_provider_kling.operators.batch_items import worth_a_worker
 from airflow_provider_kling.operators.kling import KlingText2VideoBatchOperator
-from tests.rig import Instance, listen
+from tests.rig import HAS_STORE, Instance, listen
 
 Batch = Callable[..., Instance]
 both = pytest.mark.parametrize("deferrable", [False, True], ids=["sync", "deferred"])
@@ -176,6 +179,127 @@ def test_a_busy_account_is_waited_for_within_the_try(emulator: KlingEmulator, ba
     assert clips.run()["succeeded"] == 6
     assert clips.try_number == 1
     assert len(emulator.ledger) == 6
+
+
+@both
+def test_a_busy_account_is_waited_for_as_long_as_videos_end(
+    emulator: KlingEmulator, batch: Batch, deferrable: bool
+) -> None:
+    """One at a time, eight take a quarter of an hour; ``timeout`` bounds each of them and no standstill of the rest."""
+    emulator.settings.concurrency = 1
+    clips = batch(PROMPTS[:8], max_active=8, deferrable=deferrable, timeout=300)
+
+    assert clips.run()["succeeded"] == 8
+    assert len(emulator.ledger) == 8
+
+
+@both
+def test_an_account_that_stays_busy_is_given_up(emulator: KlingEmulator, batch: Batch, deferrable: bool) -> None:
+    emulator.settings.concurrency = 0
+    clips = batch(PROMPTS[:2], deferrable=deferrable, timeout=300)
+    began = emulator.clock.now()
+
+    with pytest.raises(KlingBatchError):
+        clips.run()
+    assert emulator.clock.now() - began < 400
+    assert len(emulator.ledger) == 0
+
+
+def test_execution_timeout_holds_while_deferred(emulator: KlingEmulator, batch: Batch) -> None:
+    emulator.settings.generation_seconds = 500
+    clips = batch(PROMPTS[:3], max_active=2, deferrable=True, execution_timeout=timedelta(seconds=200))
+    began = emulator.clock.now()
+
+    with pytest.raises(KlingTaskTimeoutError, match=r"execution_timeout of 200 s has passed.*Batch: 0 done, 2 running"):
+        clips.run()
+    assert 199 < emulator.clock.now() - began < 300
+    assert len(emulator.ledger) == 2
+
+    emulator.advance(500)
+    emulator.settings.generation_seconds = 100
+    again = batch(PROMPTS[:3], max_active=2, deferrable=True)
+    again.store, again.try_number = clips.store, clips.try_number
+    began = emulator.clock.now()
+    assert again.run()["succeeded"] == 3
+    assert len(emulator.ledger) == 3
+    if HAS_STORE:
+        # The record of all tries says that the third was never posted, so nobody waited for it to show.
+        assert emulator.clock.now() - began < 200
+
+
+@both
+def test_a_clear_that_empties_the_store_finds_every_video_again(
+    emulator: KlingEmulator, batch: Batch, deferrable: bool
+) -> None:
+    """As in Airflow 3.4. Nothing but our own lookup keeps the videos from being bought again."""
+    emulator.settings.duplicates = "accept"
+    clips = batch(PROMPTS[:4], deferrable=deferrable)
+    clips.run()
+
+    clips.clear(discard_store=True)
+
+    assert clips.run()["succeeded"] == 4
+    assert len(emulator.ledger) == 4
+
+
+@both
+def test_with_a_lost_record_what_exists_does_not_wait_for_what_may_not(
+    emulator: KlingEmulator, batch: Batch, deferrable: bool
+) -> None:
+    first = batch(PROMPTS[:3], deferrable=deferrable)
+    first.run()
+    again = batch(["A new one", *PROMPTS[:3]], deferrable=deferrable, output_path=None)
+    again.try_number = first.try_number
+    began = emulator.clock.now()
+
+    assert again.run()["succeeded"] == 4
+
+    assert len(emulator.ledger) == 4
+    looks = {entry.path.rpartition("/")[2]: entry.at for entry in reversed(emulator.journal_for("get"))}
+    lookups = [at for name, at in looks.items() if name.startswith("af-") and at >= began]
+    assert len(lookups) == 4
+    assert max(lookups) < began + 30
+
+
+@both
+@stores
+def test_with_a_lost_record_no_more_than_max_active_are_made_at_once(
+    emulator: KlingEmulator, batch: Batch, deferrable: bool, with_store: bool
+) -> None:
+    """A clear in Airflow 3.4 empties the store; before 3.3 there is none. All items are looked for, then made."""
+    emulator.settings.concurrency = 3
+    clips = batch(PROMPTS, max_active=3, deferrable=deferrable, with_store=with_store)
+    clips.try_number = 1
+
+    assert clips.run()["succeeded"] == 12
+    assert len(emulator.ledger) == 12
+    assert {entry.status for entry in emulator.journal_for("create")} == {200}
+
+
+@pytest.mark.parametrize(
+    ("running", "waiting", "max_active", "ended"),
+    [(10, 5, 10, 2), (3, 5, 3, 1), (1, 0, 10, 1), (8, 0, 10, 8), (10, 0, 10, 8), (500, 0, 500, 250)],
+)
+def test_a_worker_is_started_when_it_has_enough_to_do(running: int, waiting: int, max_active: int, ended: int) -> None:
+    assert worth_a_worker(running, waiting=waiting, max_active=max_active) == ended
+
+
+def test_a_slow_video_does_not_hold_up_the_landing_of_the_others(
+    emulator: KlingEmulator, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = KlingHook.create_task
+
+    def create_slowly(hook: KlingHook, body: dict[str, Any], *rest: Any) -> Any:
+        emulator.settings.generation_seconds = 900 if body["prompt"] == "slow" else 105
+        return create(hook, body, *rest)
+
+    monkeypatch.setattr(KlingHook, "create_task", create_slowly)
+    clips = batch(["slow", *(f"Clip {number}" for number in range(19))], max_active=20, deferrable=True)
+
+    assert clips.run()["succeeded"] == 20
+    *others, slow = (entry.at for entry in emulator.journal_for("download"))
+    # The last few wait for one another.
+    assert sum(other < slow - 500 for other in others) >= 20 // 2
 
 
 def test_progress_is_told(emulator: KlingEmulator, batch: Batch) -> None:
