@@ -1,4 +1,4 @@
-"""Submit in one task, wait in another: the worker slot is free in between, and each step is seen on its own."""
+"""Submit in one task, wait in another: no worker while Kling works, and each step is seen on its own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ with DAG(
     KlingTaskSensor(
         task_id="wait",
         kling_task_id=submit.output,
-        mode="reschedule",
+        start_from_trigger=True,
         poke_interval=5,
         timeout=3600,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
+from airflow.providers.common.compat.sdk import BaseOperatorLink
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, TaskInstanceKey
@@ -20,7 +20,11 @@ class KlingVideoLink(BaseOperatorLink):
     name = "Kling video"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the URL of the first video of the manifest in XCom, or an empty string."""
-        manifest = XCom.get_value(ti_key=ti_key, key="return_value")
+        """
+        Return the URL of the first video of the manifest that the operator has just returned, or an empty string.
+
+        Not from XCom: after each deferral it would ask for one that is not there yet, which Airflow logs as an error.
+        """
+        manifest = getattr(operator, "result", None)
         videos = manifest.get("videos") if isinstance(manifest, dict) else None
         return str(videos[0]["url"]) if videos else ""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensorOperator, PokeReturnValue, conf
 
 from airflow_provider_kling import DEFAULT_CONN_ID, clock
 from airflow_provider_kling.api.capabilities import CAPABILITIES, TEXT2VIDEO
-from airflow_provider_kling.exceptions import KlingConfigurationError, KlingTaskTimeoutError
+from airflow_provider_kling.exceptions import KlingConfigurationError, KlingTaskTimeoutError, TaskState
 from airflow_provider_kling.links.kling import KlingVideoLink
-from airflow_provider_kling.triggers.kling import KlingTaskTrigger
+from airflow_provider_kling.triggers.kling import KlingTaskTrigger, names_a_task
+from airflow_provider_kling.versions import airflow_is_at_least
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
+    from airflow.sdk.definitions.xcom_arg import PlainXComArg
+    from airflow.triggers.base import StartTriggerArgs
 
     from airflow_provider_kling.lifecycle.waiting import Patience
 
@@ -29,8 +32,12 @@ class KlingTaskSensor(BaseSensorOperator):
     :param capability: what kind of task it is; some dialects have a path for each.
     :param kling_conn_id: Airflow connection of type ``kling``. (templated)
     :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
+    :param start_from_trigger: wait in the triggerer from the first look on; a worker runs once, at the end, to return
+        the manifest. Where Airflow cannot start a task there (before 3.3; mapped tasks; an id from a template with
+        ``xcom_pull``, unlike ``submit.output``), the sensor is ``deferrable``.
     :param poke_interval: seconds between looks, in all modes; default 10.
     :param kwargs: see Airflow's ``BaseSensorOperator``: ``mode``, ``timeout``, ``soft_fail`` …
+    :raises KlingConfigurationError: when the DAG is parsed, for a capability that does not exist.
     """
 
     template_fields = ("kling_task_id", "kling_conn_id")
@@ -44,6 +51,7 @@ class KlingTaskSensor(BaseSensorOperator):
         capability: str = TEXT2VIDEO.name,
         kling_conn_id: str = DEFAULT_CONN_ID,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        start_from_trigger: bool = False,
         poke_interval: float | timedelta = 10,
         **kwargs: Any,
     ) -> None:
@@ -56,7 +64,12 @@ class KlingTaskSensor(BaseSensorOperator):
         self.kling_task_id = cast("str", kling_task_id)
         self.capability = capability
         self.kling_conn_id = kling_conn_id
-        self.deferrable = deferrable
+        self.deferrable = deferrable or start_from_trigger
+        # What came of it, for the link.
+        self.result: dict[str, Any] | None = None
+        if start_from_trigger:
+            self.start_trigger_args = self._start_trigger_args()
+            self.start_from_trigger = self.start_trigger_args is not None
 
     def poke(self, context: Context) -> PokeReturnValue:
         """
@@ -64,6 +77,14 @@ class KlingTaskSensor(BaseSensorOperator):
 
         :raises AirflowFailException: when waiting on cannot help.
         """
+        if isinstance(self.kling_task_id, int):
+            # Kling's ids are digits: render_template_as_native_obj makes a number of them.
+            self.kling_task_id = str(self.kling_task_id)
+        if not isinstance(self.kling_task_id, str) or not names_a_task(self.kling_task_id):
+            raise AirflowFailException(
+                f"kling_task_id: must be the id of a task, not {self.kling_task_id!r}. Does the task that gives it "
+                "return one? A mapped task gives a list: map the sensor too."
+            )
         from airflow_provider_kling.hooks.kling import KlingHook
         from airflow_provider_kling.lifecycle.waiting import Done, Failed, decide
 
@@ -72,7 +93,8 @@ class KlingTaskSensor(BaseSensorOperator):
             verdict = decide(hook.look(self.kling_task_id, capability), self._patience(context), clock.now())
         match verdict:
             case Done(task):
-                return PokeReturnValue(True, xcom_value=task.manifest(capability.name))
+                self.result = task.manifest(capability.name)
+                return PokeReturnValue(True, xcom_value=self.result)
             case Failed(KlingTaskTimeoutError()):
                 # The base class says when the sensor's time is over, and knows soft_fail.
                 return PokeReturnValue(False)
@@ -92,7 +114,7 @@ class KlingTaskSensor(BaseSensorOperator):
         return self._look_or_defer(context)
 
     def _look_or_defer(self, context: Context) -> Any:
-        from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
+        from airflow.providers.common.compat.sdk import AirflowSkipException
 
         try:
             poked = self.poke(context)
@@ -104,9 +126,9 @@ class KlingTaskSensor(BaseSensorOperator):
             return poked.xcom_value
         patience = self._patience(context)
         left = patience.deadline - clock.now()
-        if left <= 0:
-            message = f"Sensor has timed out after {self.timeout:g} seconds; the task goes on at Kling."
-            raise (AirflowSkipException if self.soft_fail else AirflowSensorTimeout)(message)
+        # A timer may wake us a little early; a deferral of a moment would be no better.
+        if left < 1.0:
+            self._time_is_over(patience)
         trigger = KlingTaskTrigger(
             kling_conn_id=self.kling_conn_id,
             kling_task_id=self.kling_task_id,
@@ -117,10 +139,66 @@ class KlingTaskSensor(BaseSensorOperator):
         )
         self.defer(trigger=trigger, method_name="resume", timeout=timedelta(seconds=left) + timedelta(minutes=10))
 
+    def _time_is_over(self, patience: Patience) -> NoReturn:
+        from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
+
+        seconds = patience.deadline - patience.submitted_at
+        message = f"Sensor has timed out after {seconds:g} seconds; the task goes on at Kling."
+        if self.soft_fail:
+            raise AirflowSkipException(message)
+        if seconds < self.timeout:
+            # As on a worker, where execution_timeout leaves the sensor its retries and timeout does not.
+            raise KlingTaskTimeoutError(
+                message, task_state=TaskState.EXISTS, task_id=self.kling_task_id, retryable=True
+            )
+        raise AirflowSensorTimeout(message)
+
     def _patience(self, context: Context) -> Patience:
         """The sensor knows nothing of the submission, so its time runs from its own start."""
         from airflow_provider_kling.lifecycle.waiting import Patience
 
         started = context["ti"].start_date
         begun = min(clock.now(), started.timestamp()) if started else clock.now()
-        return Patience(begun, begun + self.timeout, self.poke_interval)
+        limit = self.timeout
+        if self.execution_timeout is not None:
+            # Airflow ignores it while a task is deferred.
+            limit = min(limit, self.execution_timeout.total_seconds())
+        return Patience(begun, begun + limit, self.poke_interval)
+
+    def _start_trigger_args(self) -> StartTriggerArgs | None:
+        """Return what the scheduler defers this task with, or ``None`` where it cannot."""
+        # Before 3.3 the triggerer renders no template, and mapped tasks are never started there (apache/airflow#52141).
+        if not airflow_is_at_least("3.3") or self.get_needs_expansion():
+            return None
+        from airflow.sdk.definitions.xcom_arg import PlainXComArg
+        from airflow.triggers.base import StartTriggerArgs
+
+        given: object = self.kling_task_id
+        if "xcom_pull" in f"{given if isinstance(given, str) else ''}{self.kling_conn_id}":
+            return None
+        kling_task_id = _pulled(given) if isinstance(given, PlainXComArg) else given
+        if not isinstance(kling_task_id, str):
+            return None
+        return StartTriggerArgs(
+            trigger_cls=f"{KlingTaskTrigger.__module__}.{KlingTaskTrigger.__qualname__}",
+            # Templates are rendered in what is named as the sensor's own template fields.
+            trigger_kwargs={
+                "kling_task_id": kling_task_id,
+                "kling_conn_id": self.kling_conn_id,
+                "capability": self.capability,
+                "poll_interval": self.poke_interval,
+            },
+            next_method="resume",
+            timeout=timedelta(seconds=self.timeout),
+        )
+
+
+def _pulled(reference: PlainXComArg) -> str:
+    """
+    Return the template that pulls an XCom in the triggerer.
+
+    With ``map_indexes``: without it, the triggerer of Airflow 3.3.2 never gets an answer, and the trigger hangs (the
+    supervisor cannot decode ``GetXComSequenceSlice``). So a user's own ``xcom_pull`` is left to a worker.
+    """
+    operator = reference.operator
+    return f"{{{{ ti.xcom_pull({operator.task_id!r}, key={reference.key!r}, map_indexes=-1) }}}}"

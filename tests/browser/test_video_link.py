@@ -17,6 +17,9 @@ def test_button(page: Page, local_airflow: Stand, tmp_path: Path) -> None:
     api, dag_id = local_airflow.airflow.api, "example_kling_landed"
     run_id = api.trigger(dag_id)
     assert api.wait(dag_id, run_id) == "success"
+    # The login of Airflow 3.1 forgets where one wanted to go.
+    page.goto("/")
+    page.wait_for_load_state("networkidle")
     page.goto(f"/dags/{dag_id}/runs/{run_id}/tasks/make_video/details")
     button = page.get_by_role("link", name="Kling video")
     expect(button).to_be_visible()

@@ -5,16 +5,24 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.module_loading import import_string
 from airflow.providers.common.compat.sdk import (
+    DAG,
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
+    XComArg,
+    task_group,
 )
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.triggers.base import StartTriggerArgs
 
 from airflow_provider_kling.emulator import Fault, KlingEmulator
-from airflow_provider_kling.exceptions import KlingConfigurationError
+from airflow_provider_kling.exceptions import KlingConfigurationError, KlingTaskTimeoutError
 from airflow_provider_kling.hooks.kling import KlingHook
+from airflow_provider_kling.operators.kling import KlingText2VideoOperator
 from airflow_provider_kling.sensors.kling import KlingTaskSensor
+from airflow_provider_kling.versions import airflow_is_at_least
 from tests.rig import Instance
 
 Sense = Callable[..., Any]
@@ -27,7 +35,7 @@ def sense(monkeypatch: pytest.MonkeyPatch, emulator: KlingEmulator) -> Sense:
     monkeypatch.setattr("airflow.sdk.bases.sensor.time.sleep", emulator.advance)
     monkeypatch.setattr("airflow.sdk.bases.sensor.time.monotonic", emulator.clock.now)
 
-    def run(task_id: str, **arguments: Any) -> Any:
+    def run(task_id: Any, **arguments: Any) -> Any:
         return Instance(lambda: KlingTaskSensor(task_id="wait", kling_task_id=task_id, **arguments)).run()
 
     return run
@@ -106,3 +114,101 @@ def test_a_finished_task_is_not_deferred(emulator: KlingEmulator, sense: Sense) 
 def test_an_unknown_capability_is_refused_when_the_dag_is_parsed() -> None:
     with pytest.raises(KlingConfigurationError, match="'text2vidio' is not one of 'text2video'"):
         KlingTaskSensor(task_id="wait", kling_task_id="x", capability="text2vidio")
+
+
+@both
+@pytest.mark.parametrize("dialect", ["kling"])
+def test_a_number_is_an_id_as_well(emulator: KlingEmulator, sense: Sense, deferrable: bool) -> None:
+    """A DAG with render_template_as_native_obj makes one of Kling's ids, which are digits."""
+    task_id = submit()
+
+    assert sense(int(task_id), deferrable=deferrable)["task_id"] == task_id
+
+
+@both
+@pytest.mark.parametrize("wrong", [None, "", "None", ["a", "b"]])
+def test_what_is_no_id_is_refused_without_asking(
+    emulator: KlingEmulator, sense: Sense, deferrable: bool, wrong: Any
+) -> None:
+    with pytest.raises(AirflowFailException, match=r"kling_task_id: must be the id of a task, not"):
+        sense(wrong, deferrable=deferrable)
+    assert len(emulator.journal) == 0
+
+
+def test_execution_timeout_holds_while_deferred_and_leaves_the_retries(emulator: KlingEmulator, sense: Sense) -> None:
+    emulator.settings.generation_seconds = 900
+
+    with pytest.raises(KlingTaskTimeoutError, match=r"timed out after 120 seconds; the task goes on at Kling"):
+        sense(submit(), deferrable=True, execution_timeout=timedelta(seconds=120))
+
+
+# --- started by the scheduler; tests/airflow shows it at work ---------------------------------------------------------
+
+starts_there = pytest.mark.skipif(not airflow_is_at_least("3.3"), reason="before 3.3 the triggerer renders no template")
+
+
+def started(**arguments: Any) -> StartTriggerArgs | None:
+    """Return what the scheduler would defer a sensor with that comes after a submit."""
+    with DAG("clips", schedule=None):
+        submit = KlingText2VideoOperator(task_id="submit", prompt="A cat")
+        given = arguments.pop("kling_task_id", submit.output)
+        sensor = KlingTaskSensor(task_id="wait", kling_task_id=given, start_from_trigger=True, **arguments)
+    assert sensor.deferrable
+    assert sensor.start_from_trigger == (sensor.start_trigger_args is not None)
+    return sensor.start_trigger_args
+
+
+@starts_there
+def test_the_scheduler_can_defer_it(emulator: KlingEmulator) -> None:
+    args = started(poke_interval=7, timeout=60)
+
+    assert args is not None
+    assert args.timeout == timedelta(seconds=60)
+    assert args.next_method == "resume"
+    kwargs = args.trigger_kwargs or {}
+    assert kwargs["kling_task_id"] == "{{ ti.xcom_pull('submit', key='return_value', map_indexes=-1) }}"
+    trigger = import_string(args.trigger_cls)(**kwargs)
+    assert (trigger.poll_interval, trigger.kling_conn_id) == (7, "kling_default")
+    # The triggerer renders what has the same name here and there.
+    assert all(hasattr(trigger, field) for field in KlingTaskSensor.template_fields)
+
+
+@starts_there
+@pytest.mark.parametrize("given", ["task_1", "{{ params.task }}"])
+def test_a_string_is_taken_as_it_is(given: str) -> None:
+    args = started(kling_task_id=given)
+
+    assert args is not None
+    assert (args.trigger_kwargs or {})["kling_task_id"] == given
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"kling_task_id": "{{ ti.xcom_pull('submit') }}"},
+        {"kling_conn_id": "{{ ti.xcom_pull('choose') }}"},
+        {"kling_task_id": XComArg(EmptyOperator(task_id="mine")).map(str)},
+    ],
+)
+def test_what_the_triggerer_cannot_render_is_left_to_a_worker(arguments: dict[str, Any]) -> None:
+    assert started(**arguments) is None
+
+
+def test_in_a_mapped_group_a_worker_defers_it() -> None:
+    seen: list[StartTriggerArgs | None] = []
+
+    @task_group
+    def clip(prompt: str) -> None:
+        submit = KlingText2VideoOperator(task_id="submit", prompt=prompt)
+        sensor = KlingTaskSensor(task_id="wait", kling_task_id=submit.output, start_from_trigger=True)
+        seen.append(sensor.start_trigger_args)
+
+    with DAG("clips", schedule=None):
+        clip.expand(prompt=["a", "b"])
+    assert seen == [None]
+
+
+def test_before_airflow_3_3_a_worker_defers_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow.__version__", "3.2.2")
+
+    assert started() is None
