@@ -69,6 +69,13 @@ class EmulatorProcess:
         """Its page, and the root of all its paths."""
         return str(self._ready["url"])
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        if self._process is None:
+            raise RuntimeError("The emulator is not running.")
+        return self._process.pid
+
     def connection(self, dialect: str = "llmprovider") -> dict[str, Any]:
         """Return the Airflow connection to it."""
         return dict(self._ready["connections"][dialect])
@@ -84,6 +91,10 @@ class EmulatorProcess:
     def requests(self) -> list[dict[str, Any]]:
         """Return the journal of requests."""
         return list(self._get("requests"))
+
+    def change(self, **settings: Any) -> None:
+        """Change settings (see the emulator's ``Settings``)."""
+        self._http.patch(f"{self.url}/_kling/settings", json=settings, timeout=10).raise_for_status()
 
     def reset(self) -> None:
         """Forget everything."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import configparser
+import contextlib
 import json
 import os
 import secrets
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Collection, Mapping
@@ -103,7 +105,8 @@ def write_config(
                 "enable_xcom_deserialize_support": "True",
                 "secret_key": kept.get("api", {}).get("secret_key") or secrets.token_urlsafe(32),
             },
-            "api_auth": {"jwt_secret": kept.get("api_auth", {}).get("jwt_secret") or secrets.token_urlsafe(32)},
+            # HS512 wants 64 bytes.
+            "api_auth": {"jwt_secret": kept.get("api_auth", {}).get("jwt_secret") or secrets.token_urlsafe(64)},
         }
     )
     if port is not None:
@@ -230,6 +233,12 @@ class LocalAirflow:
         if errors := self.api.import_errors():
             raise RuntimeError("A DAG cannot be parsed:\n" + "\n".join(errors))
         return self._expect <= self.api.dag_ids()
+
+    def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Read the database: the REST API would put load on what is being measured."""
+        database = f"{(self.home / 'airflow.db').as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(database, uri=True, timeout=30)) as connection:
+            return connection.execute(sql, values).fetchall()
 
     # --- its parts ------------------------------------------------------------------------------------------------
 

@@ -171,7 +171,7 @@ def holds(entry: JournalEntry, at: float) -> bool:
 
 
 def index_of(stand: Stand, entry: JournalEntry) -> int:
-    """Return the map index of the video that a submit or a download is about; the prompt carries it."""
+    """Return the map index of the task that a submit or a download is made for; the prompt carries it."""
     prompt = (
         entry.body["prompt"] if entry.operation == "create" else _prompts(stand).get(entry.task_id or "", "Video -1:")
     )

@@ -42,7 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--round", choices=(*ROUNDS, "all"), default="all", help="what to kill (default: all in turn)")
     parser.add_argument("--clear", action="store_true", help="kill nothing; clear finished runs of 20 videos instead")
     parser.add_argument(
-        "--mode", choices=("deferred", "sync"), default="deferred", help="how the videos are waited for"
+        "--mode",
+        choices=("deferred", "sync", "batch"),
+        default="deferred",
+        help="a task per video that waits deferred or not, or deferred batches of five (default: deferred)",
     )
     parser.add_argument("--videos", type=int, default=50, help="videos per round (default: 50)")
     parser.add_argument("--kills", type=int, help="kills per round (default: 60 of workers, 6 of anything else)")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from airflow_provider_kling.emulator import Fault, KlingEmulator
 from dev.local_airflow import LocalAirflow, Settings
@@ -83,31 +81,27 @@ class Stand:
         """Return the files landed."""
         return sorted((self.output / dag_id).glob("*.mp4"))
 
-    def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Read Airflow's database; its REST API would put load on what is being measured."""
-        database = f"{(self.airflow.home / 'airflow.db').as_uri()}?mode=ro"
-        with contextlib.closing(sqlite3.connect(database, uri=True, timeout=30)) as connection:
-            return connection.execute(sql, values).fetchall()
-
     def run_state(self, dag_id: str, run_id: str) -> str:
         """Return the state of a run."""
-        return str(self.query("SELECT state FROM dag_run WHERE dag_id = ? AND run_id = ?", dag_id, run_id)[0][0])
+        return str(
+            self.airflow.query("SELECT state FROM dag_run WHERE dag_id = ? AND run_id = ?", dag_id, run_id)[0][0]
+        )
 
     def states(self, dag_id: str) -> dict[str, int]:
         """Return how many videos are in each state."""
         sql = "SELECT state, count(*) FROM task_instance WHERE dag_id = ? AND map_index >= 0 GROUP BY state"
-        return {str(state): count for state, count in self.query(sql, dag_id)}
+        return {str(state): count for state, count in self.airflow.query(sql, dag_id)}
 
     def tries(self, dag_id: str) -> int:
         """Return how many tries were begun in all."""
         sql = "SELECT sum(try_number) FROM task_instance WHERE dag_id = ? AND map_index >= 0"
-        return int(self.query(sql, dag_id)[0][0] or 0)
+        return int(self.airflow.query(sql, dag_id)[0][0] or 0)
 
     def instances(self) -> dict[str, tuple[int, int]]:
         """Return (map index, try) by the id of each task instance; every new try has a new id."""
         found = {}
         for table, name in (("task_instance_history", "task_instance_id"), ("task_instance", "id")):
-            for key, index, number in self.query(f"SELECT {name}, map_index, try_number FROM {table}"):
+            for key, index, number in self.airflow.query(f"SELECT {name}, map_index, try_number FROM {table}"):
                 found[str(key).replace("-", "")] = (int(index), int(number))
         return found
 
