@@ -39,7 +39,7 @@ fix: $(READY) ## format, and mend what the linter can
 kills: $(READY) ## kill -9 the processes of a real Airflow that makes 50 videos, and count what was paid (25 minutes)
 	@$(BIN)/python -m tests.system.kills $(ARGS)
 
-bench: $(READY) ## measure beside other providers, and write benchmarks/RESULTS.md (12 minutes)
+bench: $(READY) ## measure beside other providers, and write benchmarks/RESULTS.md (half an hour)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 emulator: $(READY) ## run Kling's stand-in on 127.0.0.1:8765

@@ -10,7 +10,19 @@ import argparse
 import time
 from collections.abc import Callable
 
-from benchmarks import environment, imports, landing, listing, machine, polling, report, schedule
+from benchmarks import (
+    batching,
+    environment,
+    imports,
+    landing,
+    listing,
+    machine,
+    polling,
+    report,
+    schedule,
+    slots,
+    submit,
+)
 from benchmarks.places import QUICK_RESULTS, RESULTS, ROOT
 
 BENCHMARKS: dict[str, Callable[[bool], report.Section]] = {
@@ -18,7 +30,10 @@ BENCHMARKS: dict[str, Callable[[bool], report.Section]] = {
     "polling": polling.run,
     "listing": listing.run,
     "schedule": schedule.run,
+    "submit": submit.run,
     "landing": landing.run,
+    "slots": slots.run,
+    "batching": batching.run,
 }
 
 

@@ -9,15 +9,13 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
-import logging
 import os
 import sys
 import time
 from typing import Any
 
-import structlog
-
 from benchmarks.pollers import POLLERS, Poller
+from benchmarks.quiet import quiet
 
 # Often enough to see what is short, seldom enough to cost nothing beside the looks.
 TICK = 0.02
@@ -56,12 +54,7 @@ async def _wait(trigger: Any, ends: list[str]) -> None:
 async def _run(poller: Poller, count: int) -> None:
     module, _, name = poller.trigger.rpartition(".")
     trigger_class = getattr(importlib.import_module(module), name)
-    # Some log every look; the price of a log line is not what is compared here.
-    logging.disable(logging.INFO)
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    quiet()
     triggers = [trigger_class(**poller.arguments(number)) for number in range(count)]
     watch = Watch()
     ends: list[str] = []

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any
 
 import psutil
 
-from benchmarks import environment, tls
+from benchmarks import processes
 from benchmarks.client import TICK
 from benchmarks.numbers import percentile
-from benchmarks.places import ROOT, SCRATCH
-from benchmarks.pollers import CONN_ID, INTERVAL, Poller
+from benchmarks.pollers import INTERVAL, Poller
 
 # As far away as a real API: the time in which a client can do something else, or not.
 DELAY = 0.3
 # The figures begin when every job was looked at once, but not before this, and not after that.
 SOONEST, LATEST = 12.0, 90.0
-# A loop that is held by blocking looks gets the word to end only at the end of a round.
-PATIENCE = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +56,20 @@ class Observed:
 
 def observe(poller: Poller, seconds: float) -> Observed:
     """Start stub and client, let them come to rest, and watch for some seconds."""
-    own, trusted = tls.make(SCRATCH / "tls")
-    stub_command = ["benchmarks.stub", str(own), str(DELAY), str(poller.waiting)]
-    with _process(stub_command, {}) as stub:
-        port, control = _line(stub)
-        connection = json.dumps(dict(poller.connection(port)))
-        variables = {f"AIRFLOW_CONN_{CONN_ID.upper()}": connection, **tls.trusting(trusted)}
-        with _process(["benchmarks.client", poller.name, str(poller.waiting)], variables) as client:
-            started = _line(client)["started"]
-            first_round = _wait_for_all(poller, control, started)
+    with processes.stub(DELAY, poller.waiting) as stub:
+        variables = {**poller.variables(stub.port), **stub.trusted}
+        with processes.start(["benchmarks.client", poller.name, str(poller.waiting)], variables) as client:
+            started = processes.line(client)["started"]
+            first_round = _wait_for_all(poller, stub, started)
             process = psutil.Process(client.pid)
             begin, cpu_before = time.monotonic(), sum(process.cpu_times()[:2])
             time.sleep(seconds)
             end, cpu_after = time.monotonic(), sum(process.cpu_times()[:2])
-            report = _report(control)
+            report = stub.report()
             memory = process.memory_info().rss
             assert client.stdin is not None
             client.stdin.close()
-            told = _line(client)
+            told = processes.line(client)
     if told["ended"]:
         raise RuntimeError(f"{told['ended']} of {poller.waiting} triggers of {poller.name} ended: {told['example']}")
     looks = [(what, came, left) for what, came, left in report["looks"]]
@@ -143,50 +129,13 @@ def _lags(seen: list[tuple[float, float]], begin: float, end: float) -> list[flo
     return lags
 
 
-def _wait_for_all(poller: Poller, control: int, started: float) -> float | None:
+def _wait_for_all(poller: Poller, stub: processes.Stub, started: float) -> float | None:
     wanted = {poller.looks_at(number) for number in range(poller.waiting)}
     while time.monotonic() < started + LATEST:
         time.sleep(1)
         first: dict[str, float] = {}
-        for what, _, left in _report(control)["looks"]:
+        for what, _, left in stub.report()["looks"]:
             first.setdefault(what, left)
         if wanted <= first.keys() and time.monotonic() >= started + SOONEST:
             return max(first[what] for what in wanted) - started
     return None
-
-
-def _report(control: int) -> dict[str, Any]:
-    with urllib.request.urlopen(f"http://{tls.HOST}:{control}/report", timeout=30) as answer:
-        report: dict[str, Any] = json.load(answer)
-    return report
-
-
-@contextmanager
-def _process(module: list[str], variables: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-    command = [str(environment.PYTHON), "-m", *module]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=sys.stderr,
-        text=True,
-        cwd=ROOT,
-        env=environment.variables(**variables),
-    ) as process:
-        try:
-            yield process
-            if process.stdin is not None:
-                process.stdin.close()
-            process.wait(PATIENCE)
-        finally:
-            process.kill()
-
-
-def _line(process: subprocess.Popen[str]) -> Any:
-    """Read the next line of JSON that a process prints; others print theirs between them."""
-    stream: IO[str] | None = process.stdout
-    assert stream is not None
-    for line in stream:
-        if line.startswith(("{", "[")):
-            return json.loads(line)
-    raise RuntimeError(f"{process.args!r} ended too early")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -35,6 +36,10 @@ class Poller:
     looks_at: Callable[[int], str]
     waiting: int = 1000
     way: str = ""
+
+    def variables(self, port: int) -> dict[str, str]:
+        """Return what makes its connection known to Airflow."""
+        return {f"AIRFLOW_CONN_{CONN_ID.upper()}": json.dumps(dict(self.connection(port)))}
 
 
 def _kling(number: int) -> Mapping[str, Any]:

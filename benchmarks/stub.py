@@ -8,6 +8,7 @@ from outside, by the same clock. It speaks just enough of each API for the clien
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
 import time
@@ -38,6 +39,7 @@ class Stub:
         self._opened = 0
         self._most = 0
         self._runner: web.AppRunner | None = None
+        self._numbers = itertools.count(1)
         everything = [_kling_task(f"task-{number}") for number in range(tasks)]
         self._pages = [_kling_answer(everything[first : first + PAGE_SIZE]) for first in range(0, tasks, PAGE_SIZE)] + [
             _kling_answer([])
@@ -46,24 +48,38 @@ class Stub:
     # --- the APIs -------------------------------------------------------------------------------------------------
 
     def routes(self) -> list[web.RouteDef]:
-        """Return what each client looks at."""
+        """Return what each client looks at, and where it submits."""
         by_path = {
             "/v1/task/{id}": _flat_task,
             "/v1/videos/text2video/{id}": lambda task_id: _kling_answer(_kling_task(task_id)),
             "/v1/batches/{id}": _openai_batch,
             "/api/v2/accounts/{account}/runs/{id}/": _dbt_run,
         }
+        submits = {
+            "/v1/videos/text2video": _flat_created,
+            "/v1/batches": lambda number, _: _openai_batch(f"batch-{number}"),
+            "/api/v2/accounts/{account}/jobs/{id}/run/": lambda number, _: _dbt_run(str(number)),
+            "/api/2.2/jobs/runs/submit": lambda number, _: _databricks_run(number),
+        }
         looks = [web.get(path, self._look(answer)) for path, answer in by_path.items()]
         return [
             web.get("/v1/videos/text2video", self._list),
             web.get("/api/2.2/jobs/runs/get", self._databricks_run),
             *looks,
+            *(web.post(path, self._submit(answer)) for path, answer in submits.items()),
         ]
 
     def _look(self, answer: Callable[[str], bytes]) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
             task_id = request.match_info["id"]
             return await self._answer(request, task_id, answer(task_id))
+
+        return handle
+
+    def _submit(self, answer: Callable[[int, Any], bytes]) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def handle(request: web.Request) -> web.Response:
+            body = answer(next(self._numbers), await request.json())
+            return await self._answer(request, f"{request.method} {request.path}", body)
 
         return handle
 
@@ -134,6 +150,11 @@ def _kling_answer(data: Any) -> bytes:
 
 def _flat_task(task_id: str) -> bytes:
     return json.dumps(_kling_task(task_id)).encode()
+
+
+def _flat_created(number: int, wish: Any) -> bytes:
+    task_info = {"external_task_id": wish["external_task_id"]}
+    return json.dumps({**_kling_task(f"task-{number}"), "task_info": task_info}).encode()
 
 
 def _openai_batch(batch_id: str) -> bytes:
