@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import as_completed
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -18,20 +19,14 @@ from airflow_provider_kling.lifecycle.record import Record
 from airflow_provider_kling.lifecycle.submission import Policy, opening
 from airflow_provider_kling.lifecycle.waiting import Done, Failed, Patience, decide
 from airflow_provider_kling.operators.batch_items import Carried, Item, batch_error, progress, result, worth_a_worker
-from airflow_provider_kling.operators.life import (
-    SHORTEST_DEFERRAL,
-    kept_manifest,
-    started_at,
-    wish_of,
-    with_result,
-)
+from airflow_provider_kling.operators.landing import kept_manifest, several_landings, with_result
+from airflow_provider_kling.operators.life import SHORTEST_DEFERRAL, started_at, wish_of
 from airflow_provider_kling.operators.submit import Submitter
 from airflow_provider_kling.state_store import History, RecordStore
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_kling.api.task import KlingTask
     from airflow_provider_kling.hooks.kling import KlingHook
     from airflow_provider_kling.operators.kling import KlingText2VideoBatchOperator
 
@@ -85,7 +80,7 @@ class BatchLife:
             self._advance()
             if all(item.settled or self._is_held_back(item) for item in self._items):
                 return self._result()
-            self._tell()
+            self._tell(always=self._operator.deferrable)
             self._wait()
 
     @cached_property
@@ -157,7 +152,7 @@ class BatchLife:
             )
 
     def _advance(self) -> None:
-        """Do all that is due: first what is paid for, then new submits."""
+        """Do all that is due: first what is paid for, then new submits, and landings while those are being made."""
         for item in sorted(self._items, key=lambda item: not item.running):
             if item.settled or item.wake_at > clock.now() or self._is_held_back(item):
                 continue
@@ -165,6 +160,7 @@ class BatchLife:
                 self._submit(item)
             if item.adopted and not item.settled:
                 self._look(item)
+        self._land_all()
 
     def _may_submit(self, item: Item) -> bool:
         return item.running or sum(other.running for other in self._items) < self._operator.max_active
@@ -213,19 +209,25 @@ class BatchLife:
         verdict = decide(seen, self._patience(item), clock.now())
         match verdict:
             case Done(task):
-                self._land(item, task)
+                item.ended = task
             case Failed(error):
                 self._fail(item, error)
             case _:
                 item.wake_at = clock.now() + verdict.seconds
 
-    def _land(self, item: Item, task: KlingTask) -> None:
-        try:
-            item.record = with_result(self._operator, self._hook, item.store, item.record, task)
-            item.done = True
-            self._moved_at = clock.now()
-        except KlingError as error:
-            self._fail(item, error)
+    def _land_all(self) -> None:
+        with several_landings(self._operator, self._hook) as land:
+            landings = {land(item.record, item.ended): (item, item.ended) for item in self._items if item.ended}
+            for landing in as_completed(landings):
+                self._tell()
+                item, task = landings[landing]
+                item.ended = None
+                try:
+                    item.record = with_result(self._operator, item.store, item.record, task, landing.result())
+                    item.done = True
+                    self._moved_at = clock.now()
+                except KlingError as error:
+                    self._fail(item, error)
 
     def _fail(self, item: Item, error: KlingError) -> None:
         item.error = error.about(task_id=item.record.task_id, external_task_id=item.record.external_task_id)
@@ -274,12 +276,11 @@ class BatchLife:
         net = timedelta(seconds=max(0.0, latest - clock.now()) + 600)
         operator.defer(trigger=trigger, method_name="resume", kwargs=kwargs, timeout=net)
 
-    def _tell(self) -> None:
-        """Say how far it is, once a minute and before each deferral."""
-        if not self._operator.deferrable and clock.now() - self._told_at < _PROGRESS_EVERY:
-            return
-        self._told_at = clock.now()
-        self._operator.log.info("%s", self._progress())
+    def _tell(self, *, always: bool = False) -> None:
+        """Say how far it is: once a minute, and before each deferral."""
+        if always or clock.now() - self._told_at >= _PROGRESS_EVERY:
+            self._told_at = clock.now()
+            self._operator.log.info("%s", self._progress())
 
     def _progress(self) -> str:
         return progress(self._items, clock.now() - self._started_at)

@@ -29,6 +29,7 @@ class Item:
     :param opened_at: when this try began; what is assumed of earlier tries counts as done then.
     :param wake_at: nothing is to be done before this time.
     :param adopted: whether its task was found or made in this try; a failed one of an earlier try is made anew.
+    :param ended: its task, with videos that are still to be landed.
     :param done: whether its video is made, and landed where that is wished for.
     """
 
@@ -41,6 +42,7 @@ class Item:
     wake_at: float = 0.0
     adopted: bool = False
     seen: KlingTask | KlingError | None = None
+    ended: KlingTask | None = None
     done: bool = False
     error: KlingError | None = None
 
@@ -58,7 +60,7 @@ class Item:
         """
         record = self.record
         assumed = record.assumed and not record.task_id and (record.posted_at or 0.0) <= self.opened_at
-        return not self.settled and self.is_touched and not assumed
+        return not (self.settled or self.ended) and self.is_touched and not assumed
 
     @property
     def is_touched(self) -> bool:
@@ -161,8 +163,11 @@ def progress(items: Sequence[Item], seconds: float) -> str:
     done = [item for item in items if item.done]
     failed = sum(item.error is not None for item in items)
     running = sum(item.running for item in items)
-    waiting = len(items) - len(done) - failed - running
+    landing = sum(item.ended is not None for item in items)
+    waiting = len(items) - len(done) - failed - running - landing
     text = f"Batch: {len(done)} done, {running} running, {waiting} waiting, {failed} failed"
+    if landing:
+        text += f", {landing} to be landed"
     units = [float(i.record.manifest["units"]) for i in done if i.record.manifest and "units" in i.record.manifest]
     if units:
         text += f"; {sum(units):g} units"

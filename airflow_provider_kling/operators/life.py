@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from airflow_provider_kling.api.models import canonical_model, typical_seconds
 from airflow_provider_kling.lifecycle.identity import Wish, changed_fields, field_digests, fingerprint
 from airflow_provider_kling.lifecycle.submission import Policy, opening
 from airflow_provider_kling.lifecycle.waiting import Done, Failed, Patience, decide
+from airflow_provider_kling.operators.landing import kept_manifest, land_videos, with_result
 from airflow_provider_kling.operators.submit import Submitter
 from airflow_provider_kling.state_store import RecordStore
 
@@ -53,44 +53,6 @@ def wish_of(
         fresh=ti.max_tries if operator.on_clear == "new" else None,
         own_id=str(operator.external_task_id) if operator.external_task_id else None,
     )
-
-
-def kept_manifest(operator: KlingOperator, record: Record) -> dict[str, Any] | None:
-    """Return the manifest of videos landed before, so that a clear does not even ask Kling, which forgets."""
-    if not (operator.output_path and operator.wait_for_completion and record.manifest):
-        return None
-    from airflow_provider_kling.storage import still_there, targets
-
-    wanted = targets(operator.output_path, record.external_task_id, len(record.landed))
-    if [str(path) for path in wanted] != [path for path, _ in record.landed] or not still_there(record.landed):
-        return None
-    operator.log.info("%s landed before and is still there; nothing to do.", record.landed[0][0])
-    return dict(record.manifest)
-
-
-def with_result(
-    operator: KlingOperator, hook: KlingHook, store: RecordStore, record: Record, task: KlingTask
-) -> Record:
-    """
-    Land the videos of a task where that is wished for, and return the record with the manifest, written already.
-
-    :raises KlingDownloadError: when they cannot be landed; the next try lands them.
-    """
-    landed: tuple[tuple[str, int], ...] = ()
-    if operator.output_path:
-        from airflow_provider_kling.storage import land
-
-        landed = land(
-            task,
-            operator.output_path,
-            name=record.external_task_id,
-            refresh=lambda: hook.get_task(task.task_id, operator.capability),
-        )
-    manifest = task.manifest(operator.capability.name, [path for path, _ in landed])
-    manifest["external_task_id"] = record.external_task_id
-    record = replace(record, landed=landed, manifest=manifest)
-    store.save(record)
-    return record
 
 
 def started_at(ti: Any) -> float:
@@ -202,7 +164,8 @@ class Life:
             verdict = decide(seen, patience, clock.now())
             match verdict:
                 case Done(task):
-                    record = with_result(self._operator, self._hook, self._store, record, task)
+                    landed = land_videos(self._operator, self._hook, record, task)
+                    record = with_result(self._operator, self._store, record, task, landed)
                     return dict(record.manifest or {})
                 case Failed(error):
                     raise error.about(task_id=record.task_id, external_task_id=record.external_task_id)

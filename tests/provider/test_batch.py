@@ -302,6 +302,57 @@ def test_a_slow_video_does_not_hold_up_the_landing_of_the_others(
     assert sum(other < slow - 500 for other in others) >= 20 // 2
 
 
+@both
+def test_slots_are_filled_before_videos_are_landed(emulator: KlingEmulator, batch: Batch, deferrable: bool) -> None:
+    """While a worker downloads, Kling works on the next ones."""
+    clips = batch(PROMPTS[:4], max_active=2, deferrable=deferrable)
+
+    clips.run()
+
+    order = [entry.operation for entry in emulator.journal if entry.operation in ("create", "download")]
+    assert order[:2] == ["create", "create"]
+    assert order.index("create", 2) < order.index("download")
+
+
+def test_several_videos_are_landed_at_once(emulator: KlingEmulator, batch: Batch) -> None:
+    seconds = 0.5
+    emulator.faults.add(Fault("stall", on="download", seconds=seconds, times=4))
+
+    assert batch(PROMPTS[:4], deferrable=True).run()["succeeded"] == 4
+
+    arrived = [entry.wall for entry in emulator.journal_for("download")]
+    assert len(arrived) == 4
+    assert max(arrived) - min(arrived) < seconds
+
+
+def test_broken_downloads_and_old_links_heal_side_by_side(emulator: KlingEmulator, batch: Batch) -> None:
+    for kind in ("expired_url", "truncated_mp4"):
+        emulator.faults.add(Fault(kind, on="download", times=2))
+
+    assert batch(PROMPTS[:4], deferrable=True).run()["succeeded"] == 4
+
+    assert len(emulator.journal_for("download")) == 8
+    assert len(emulator.ledger) == 4
+
+
+@both
+def test_a_video_that_cannot_be_landed_leaves_the_others_theirs(
+    emulator: KlingEmulator, batch: Batch, tmp_path: Path, deferrable: bool
+) -> None:
+    clips = batch(PROMPTS[:4], deferrable=deferrable)
+    wish = batch(PROMPTS[:1], output_path=None)
+    in_the_way = tmp_path / "out" / f"{wish.run()['items'][0]['external_task_id']}.mp4"
+    in_the_way.mkdir(parents=True)
+    (in_the_way / "x").touch()
+
+    with pytest.raises(KlingBatchError, match=r"1 items failed, 3 succeeded(.|\n)*cannot be written"):
+        clips.run()
+    (in_the_way / "x").unlink()
+    in_the_way.rmdir()
+    assert clips.run()["succeeded"] == 4
+    assert len(emulator.ledger) == 4
+
+
 def test_progress_is_told(emulator: KlingEmulator, batch: Batch) -> None:
     clips = batch(PROMPTS[:4], max_active=2, deferrable=True)
     told = listen(clips, "info")
