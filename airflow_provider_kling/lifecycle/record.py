@@ -25,7 +25,7 @@ class Record:
     :param assumed: an earlier try may have posted what this record does not know of.
     :param duplicate: Kling said that this external id exists already.
     :param pauses: pauses in a row, for the backoff.
-    :param troubles: lookups in a row that failed.
+    :param troubles: lookups in a row that failed, or submits that did not reach Kling.
     :param earlier: keys of the wishes that this task instance had before its request was changed.
     :param task_id: Kling's id, once known.
     :param submitted_at: when the task was created, once known.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from airflow_provider_kling.api.task import KlingTask, TaskStatus
 from airflow_provider_kling.exceptions import (
+    KlingConnectionError,
     KlingError,
     KlingLostSubmitError,
     KlingRateLimitError,
@@ -21,6 +22,7 @@ from airflow_provider_kling.exceptions import (
 )
 from airflow_provider_kling.lifecycle.identity import Wish
 from airflow_provider_kling.lifecycle.record import Record
+from airflow_provider_kling.lifecycle.waiting import failure
 
 # "Not found" is believed only once the POST is this old: a new task can take seconds to show, and a request that timed
 # out here may still be on its way through a gateway.
@@ -28,9 +30,9 @@ VISIBILITY = 120.0
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 60.0
 
-# Six failed lookups with backoff are two minutes. Then a retry of the task goes on: better than a worker held by a host
-# that answers everything with a page of HTML.
-_LOOKUPS = 6
+# Six failures with backoff are two minutes. Then a retry of the task goes on: better than a worker held by a host that
+# answers everything with a page of HTML, or not at all.
+_TROUBLES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +162,13 @@ def next_step(record: Record, answer: Answer | None, *, now: float, policy: Poli
         case None:
             return _begin(record, now)
         case Created(task):
-            return _adopt(record, task, now)
+            # Not the server's word: if its clock is behind ours, the time to wait would be used up already.
+            return _adopt(replace(record, submitted_at=record.posted_at), task, now)
         case Found(task):
             if task.task_status is TaskStatus.FAILED and _is_of_an_earlier_try(record, policy):
-                return _next_generation(record, now, policy)
+                error = failure(task)
+                # The same prompt fails again, and may be charged again.
+                return (record, Stop(error)) if not error.retryable else _next_generation(record, now, policy)
             return _adopt(record, task, now)
         case LookupFailed(error) if isinstance(error, KlingTaskNotFoundError):
             return _not_found(record, error, now, policy)
@@ -185,7 +190,7 @@ def _post(record: Record, now: float) -> tuple[Record, Step]:
 
 def _adopt(record: Record, task: KlingTask, now: float) -> tuple[Record, Step]:
     created = task.created_at.timestamp() if task.created_at else record.posted_at
-    # A server clock ahead of ours must not stretch the deadline.
+    # A server's clock ahead of ours must not stretch the deadline.
     submitted_at = record.submitted_at or min(now, created or now)
     return replace(record, task_id=task.task_id, submitted_at=submitted_at, pauses=0, troubles=0), Adopt(task)
 
@@ -234,7 +239,7 @@ def _lookup_failed(record: Record, error: KlingError, now: float, policy: Policy
         task_id=record.task_id,
         external_task_id=record.external_task_id,
     )
-    if not error.retryable or record.troubles >= _LOOKUPS:
+    if not error.retryable or record.troubles >= _TROUBLES:
         return record, Stop(error)
     record = replace(record, troubles=record.troubles + 1)
     return _pause(record, now, policy, f"the lookup failed: {error.message}", error, at_least=_retry_after(error))
@@ -248,13 +253,20 @@ def _post_failed(record: Record, error: KlingError, now: float, policy: Policy) 
     if error.task_state is not TaskState.NOT_CREATED:
         why = f"the answer to the submit is missing: {error.message}"
         return _pause(record, now, policy, why, error.about(task_state=TaskState.MAY_EXIST))
-    settled = replace(record, posted_at=record.posted_before, posted_before=None)
+    settled = unposted(record)
     if settled.posted_at is not None:
         # This POST made nothing, yet one before it still may have.
         error.about(task_state=TaskState.MAY_EXIST)
     if isinstance(error, KlingRateLimitError):
         return _pause(settled, now, policy, error.message, error, at_least=_retry_after(error))
+    if isinstance(error, KlingConnectionError) and record.troubles < _TROUBLES:
+        return _pause(replace(settled, troubles=record.troubles + 1), now, policy, error.message, error)
     return settled, Stop(error)
+
+
+def unposted(record: Record) -> Record:
+    """Return the record as it was before a :class:`Post` that was not carried out, or made nothing."""
+    return replace(record, posted_at=record.posted_before, posted_before=None)
 
 
 def _pause(

@@ -1,28 +1,23 @@
-"""The life of many wishes within one try: submit a few at a time, wait for all at once, land each as it ends."""
+"""The life of many wishes within one try: submit a few at a time, wait for all at once, land them as they end."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping
 from concurrent.futures import as_completed
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kling import clock
-from airflow_provider_kling.api.models import typical_seconds
 from airflow_provider_kling.exceptions import KlingError, KlingTaskTimeoutError, TaskState
-from airflow_provider_kling.lifecycle.identity import Wish, field_digests
 from airflow_provider_kling.lifecycle.record import Record
-from airflow_provider_kling.lifecycle.submission import Policy, opening
-from airflow_provider_kling.lifecycle.waiting import Done, Failed, Patience, decide
-from airflow_provider_kling.operators.batch_items import Carried, Item, batch_error, progress, result, worth_a_worker
-from airflow_provider_kling.operators.landing import kept_manifest, several_landings, with_result
-from airflow_provider_kling.operators.life import SHORTEST_DEFERRAL, started_at, wish_of
+from airflow_provider_kling.lifecycle.submission import Policy
+from airflow_provider_kling.lifecycle.waiting import Done, Failed, decide
+from airflow_provider_kling.operators.batch_items import Carried, Item, is_reason_to_stop, worth_a_worker
+from airflow_provider_kling.operators.batch_opening import Opening, patience_for
+from airflow_provider_kling.operators.batch_report import progress, result
+from airflow_provider_kling.operators.landing import several_landings, with_result
+from airflow_provider_kling.operators.life import SHORTEST_DEFERRAL, started_at
 from airflow_provider_kling.operators.submit import Submitter
-from airflow_provider_kling.state_store import History, RecordStore
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -41,6 +36,13 @@ class _LaterError(Exception):
         self.record = record
 
 
+class _NoSlotError(Exception):
+    """An item may be submitted, and must not be now."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+
+
 class BatchLife:
     """
     One try of all wishes of a batch.
@@ -48,33 +50,47 @@ class BatchLife:
     :param operator: what is wished for, and how.
     :param context: Airflow's context of the running task.
     :param hook: talks to Kling.
+    :param carried: what a deferral carried over; ``None`` at the start of a try.
     """
 
-    def __init__(self, operator: KlingText2VideoBatchOperator, context: Context, hook: KlingHook) -> None:
+    def __init__(
+        self,
+        operator: KlingText2VideoBatchOperator,
+        context: Context,
+        hook: KlingHook,
+        carried: Carried | None,
+    ) -> None:
         self._operator = operator
         self._hook = hook
         self._ti = context["ti"]
         self._context = context
-        self._started_at = started_at(self._ti)
+        self._carried = carried
+        known = carried if carried and carried.digest else Carried(started_at=started_at(self._ti))
+        self._started_at = known.started_at
         # As long as videos end, a busy account has a slot for the next one in time.
-        self._moved_at = self._started_at
+        self._moved_at = known.moved_at or known.started_at
+        self._units = known.units
+        # Whether a landing of this try has worked: before it has, nothing more is paid for.
+        self._lands = known.lands
         limit = operator.execution_timeout
         self._gives_up_at = self._started_at + limit.total_seconds() if limit else float("inf")
         self._told_at = clock.now()
         self._items: list[Item] = []
+        self._active = 0
 
-    def live(self, bodies: list[dict[str, Any]], carried: Carried | None, ended: frozenset[str]) -> Any:
+    def live(self, bodies: list[dict[str, Any]], ended: frozenset[str]) -> Any:
         """
         Return the result of the batch. May defer and not return.
 
         :param bodies: the checked requests.
-        :param carried: what a deferral carried over; ``None`` at the start of a try.
         :param ended: task ids that the trigger saw end.
         """
-        self._moved_at = max(self._started_at, carried.moved_at if carried else 0.0)
-        for item in self._identified(bodies):
-            self._begin(item) if carried is None else self._take_up(item, carried, ended)
-            self._items.append(item)
+        opening = Opening(self._operator, self._context, self._hook.settings.account, self._started_at)
+        if self._carried is None:
+            self._items = opening.begin(bodies)
+            self._units = sum(_units(item.record.manifest or {}) for item in self._items if item.done)
+        else:
+            self._items = opening.take_up(bodies, self._carried, ended)
         while True:
             self._check_time()
             self._advance()
@@ -82,61 +98,6 @@ class BatchLife:
                 return self._result()
             self._tell(always=self._operator.deferrable)
             self._wait()
-
-    @cached_property
-    def _history(self) -> History:
-        return RecordStore(self._context).history(first_try=self._ti.try_number <= 1)
-
-    # --- the wishes -----------------------------------------------------------------------------------------------
-
-    def _identified(self, bodies: list[dict[str, Any]]) -> Iterator[Item]:
-        """
-        Give each item its identity: its content, and which one of equal items it is.
-
-        Not its position: a row inserted at the top of a table must not make all the others new.
-        """
-        equal: Counter[str] = Counter()
-        for position, body in enumerate(bodies):
-            content = json.dumps(body, sort_keys=True)
-            account = self._hook.settings.account
-            wish = wish_of(self._operator, self._ti, account, body, occurrence=equal[content])
-            equal[content] += 1
-            store = RecordStore(self._context, part=wish.key)
-            record = self._opening(None, wish, body, first_try=True)
-            yield Item(position, body, wish, store, record, opened_at=self._started_at)
-
-    def _opening(self, stored: Record | None, wish: Wish, body: dict[str, Any], *, first_try: bool) -> Record:
-        return opening(stored, wish, field_digests(body), first_try=first_try, now=self._started_at)
-
-    def _begin(self, item: Item) -> None:
-        """Take up an item at the start of a try."""
-        # Nothing is read where nothing was written: each read is a request to Airflow's API server.
-        stored = None if self._history is History.NONE else item.store.load()
-        item.record = self._opening(stored, item.wish, item.body, first_try=self._history is not History.LOST)
-        item.done = kept_manifest(self._operator, item.record) is not None
-        if not item.done:
-            # A result of an earlier try that is not kept is to be fetched again.
-            item.record = replace(item.record, manifest=None, landed=())
-
-    def _take_up(self, item: Item, carried: Carried, ended: frozenset[str]) -> None:
-        """
-        Take up an item after a deferral: what was not carried over was not posted before it.
-
-        But for ``dag.test()``, which loses what is carried: then the store knows, or else a lookup at Kling.
-        """
-        if kept := carried.records.get(item.wish.key):
-            item.record = Record.from_json(kept)
-        elif not carried.digest:
-            item.record = self._opening(item.store.load(), item.wish, item.body, first_try=item.store.exists)
-        carried.restore(item)
-        # Only what ended is looked at; the trigger has just looked at the rest. Where it is lost what was done, all is.
-        if item.adopted and carried.digest and item.record.task_id not in ended:
-            item.wake_at = clock.now() + self._patience(item).delay(clock.now())
-
-    def _patience(self, item: Item) -> Patience:
-        submitted_at = item.record.submitted_at or self._started_at
-        deadline = submitted_at + self._operator.timeout
-        return Patience(submitted_at, deadline, self._operator.poll_interval, typical_seconds(item.body))
 
     # --- steps ----------------------------------------------------------------------------------------------------
 
@@ -152,23 +113,39 @@ class BatchLife:
             )
 
     def _advance(self) -> None:
-        """Do all that is due: first what is paid for, then new submits, and landings while those are being made."""
-        for item in sorted(self._items, key=lambda item: not item.running):
-            if item.settled or item.wake_at > clock.now() or self._is_held_back(item):
-                continue
-            if not item.adopted and self._may_submit(item):
-                self._submit(item)
-            if item.adopted and not item.settled:
-                self._look(item)
+        """Do all that is due: look at what is paid for, then submit, and land while Kling works on that."""
+        paid_for = [item for item in self._items if item.running]
+        self._active = len(paid_for)
+        for item in paid_for:
+            self._step(item)
+        if not self._lands:
+            self._land_all()
+        for item in self._items:
+            if not item.wants_slot or self._may_post():
+                self._step(item)
         self._land_all()
 
-    def _may_submit(self, item: Item) -> bool:
-        return item.running or sum(other.running for other in self._items) < self._operator.max_active
+    def _step(self, item: Item) -> None:
+        if item.settled or item.ended or item.wake_at > clock.now():
+            return
+        # To others' slots its own does not count.
+        self._active -= item.running
+        if not item.adopted:
+            self._submit(item)
+        if item.adopted and not item.settled:
+            self._look(item)
+        self._active += item.running
+
+    def _may_post(self) -> bool:
+        return not self._is_stopped and self._active < self._operator.max_active
+
+    @property
+    def _is_stopped(self) -> bool:
+        return any(item.stops for item in self._items)
 
     def _is_held_back(self, item: Item) -> bool:
-        """Whether it is not to be submitted any more, because another one failed."""
-        failed = any(other.error for other in self._items)
-        return failed and self._operator.on_item_failure == "fail" and not item.running and not item.settled
+        """Whether it is not to be submitted any more."""
+        return item.wants_slot and self._is_stopped
 
     def _submit(self, item: Item) -> None:
         deadline = self._moved_at + self._operator.timeout
@@ -180,11 +157,15 @@ class BatchLife:
             body=item.body,
             policy=policy,
             pause=self._postpone,
+            before_post=self._admit,
         )
+        item.ready = False
         try:
             item.record, item.seen = submitter.run(item.record)
             item.adopted = True
             self._moved_at = clock.now()
+        except _NoSlotError as refused:
+            item.record, item.ready = refused.record, True
         except _LaterError as later:
             item.record = later.record
             item.wake_at = clock.now() + later.seconds
@@ -193,6 +174,10 @@ class BatchLife:
                 self._hold_submits(item.wake_at)
         except KlingError as error:
             self._fail(item, error)
+
+    def _admit(self, record: Record) -> None:
+        if not self._may_post():
+            raise _NoSlotError(record)
 
     @staticmethod
     def _postpone(seconds: float, record: Record) -> None:
@@ -206,7 +191,7 @@ class BatchLife:
     def _look(self, item: Item) -> None:
         seen = item.seen or self._hook.look(str(item.record.task_id), self._operator.capability)
         item.seen = None
-        verdict = decide(seen, self._patience(item), clock.now())
+        verdict = decide(seen, patience_for(self._operator, item), clock.now())
         match verdict:
             case Done(task):
                 item.ended = task
@@ -218,19 +203,26 @@ class BatchLife:
     def _land_all(self) -> None:
         with several_landings(self._operator, self._hook) as land:
             landings = {land(item.record, item.ended): (item, item.ended) for item in self._items if item.ended}
+            failures: list[tuple[Item, KlingError]] = []
             for landing in as_completed(landings):
                 self._tell()
                 item, task = landings[landing]
                 item.ended = None
                 try:
                     item.record = with_result(self._operator, item.store, item.record, task, landing.result())
-                    item.done = True
-                    self._moved_at = clock.now()
                 except KlingError as error:
-                    self._fail(item, error)
+                    failures.append((item, error))
+                else:
+                    item.done = self._lands = True
+                    self._units += _units(item.record.manifest or {})
+                    self._moved_at = clock.now()
+        # Judged when all are through: one that landed shows that the others' trouble is their own.
+        for item, failure in failures:
+            self._fail(item, failure)
 
     def _fail(self, item: Item, error: KlingError) -> None:
         item.error = error.about(task_id=item.record.task_id, external_task_id=item.record.external_task_id)
+        item.stops = is_reason_to_stop(error, self._operator.on_item_failure, lands=self._lands)
         self._operator.log.error("Item %d: %s", item.position, item.error)
 
     # --- waiting --------------------------------------------------------------------------------------------------
@@ -239,7 +231,7 @@ class BatchLife:
         open_items = [item for item in self._items if not item.settled and not self._is_held_back(item)]
         full = sum(item.running for item in open_items) >= self._operator.max_active
         # A full house admits nobody, whenever they are due.
-        admitted = [item for item in open_items if item.running or not full]
+        admitted = [item for item in open_items if not (full and item.wants_slot)]
         # The looks at adopted tasks are the trigger's; what else is due needs a worker.
         ours = [item for item in admitted if not (self._operator.deferrable and item.adopted)]
         wake_at = min((item.wake_at for item in ours), default=None)
@@ -254,7 +246,15 @@ class BatchLife:
         if self._gives_up_at < (wake_at or float("inf")):
             wake_at = self._gives_up_at
         known = [item for item in open_items if item.adopted]
-        kwargs = {"carried": Carried.of(self._items, operator.digest, self._moved_at).to_json()}
+        carried = Carried.of(
+            self._items,
+            digest=operator.digest,
+            started_at=self._started_at,
+            moved_at=self._moved_at,
+            units=self._units,
+            lands=self._lands,
+        )
+        kwargs = {"carried": carried.to_json()}
         if not known:
             from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 
@@ -262,7 +262,7 @@ class BatchLife:
             operator.defer(trigger=DateTimeTrigger(moment), method_name="resume", kwargs=kwargs)
         from airflow_provider_kling.triggers.batch import KlingBatchTrigger
 
-        patience = [(item, self._patience(item)) for item in known]
+        patience = [(item, patience_for(self._operator, item)) for item in known]
         waiting = sum(not item.running for item in open_items)
         trigger = KlingBatchTrigger(
             kling_conn_id=operator.kling_conn_id,
@@ -283,14 +283,15 @@ class BatchLife:
             self._operator.log.info("%s", self._progress())
 
     def _progress(self) -> str:
-        return progress(self._items, clock.now() - self._started_at)
+        return progress(self._items, clock.now() - self._started_at, self._units)
 
     def _result(self) -> dict[str, Any]:
         self._operator.log.info("%s", self._progress())
         ti = self._ti
         parts = (ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
         name = "-".join(str(part) for part in parts if part not in (-1, None))
-        counts = result(self._items, self._operator.output_path, name)
-        if counts["failed"] and self._operator.on_item_failure == "fail":
-            raise batch_error(self._items, counts)
-        return counts
+        return result(self._items, self._operator, self._hook, name)
+
+
+def _units(manifest: Mapping[str, Any]) -> float:
+    return float(manifest.get("units", 0))

@@ -1,13 +1,21 @@
-"""The items of a batch: where each stands, what a deferral carries over of them, and what is reported at the end."""
+"""The items of a batch: where each stands, and what a deferral carries over of them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_kling.exceptions import KlingBatchError, KlingError
+from airflow_provider_kling.exceptions import (
+    KlingAuthenticationError,
+    KlingBalanceError,
+    KlingConfigurationError,
+    KlingConnectionError,
+    KlingDownloadError,
+    KlingError,
+    KlingPermissionError,
+    KlingTaskTimeoutError,
+)
 from airflow_provider_kling.lifecycle.record import Record
 from airflow_provider_kling.lifecycle.submission import VISIBILITY
 
@@ -17,6 +25,15 @@ if TYPE_CHECKING:
     from airflow_provider_kling.state_store import RecordStore
 
 _FEW = 8
+
+# What went wrong with one item goes wrong with the next one as well.
+_OF_THE_ACCOUNT = (
+    KlingAuthenticationError,
+    KlingBalanceError,
+    KlingConfigurationError,
+    KlingConnectionError,
+    KlingPermissionError,
+)
 
 
 @dataclass
@@ -29,8 +46,10 @@ class Item:
     :param opened_at: when this try began; what is assumed of earlier tries counts as done then.
     :param wake_at: nothing is to be done before this time.
     :param adopted: whether its task was found or made in this try; a failed one of an earlier try is made anew.
+    :param ready: all that it lacks is a slot; what an earlier try may have posted was looked for.
     :param ended: its task, with videos that are still to be landed.
     :param done: whether its video is made, and landed where that is wished for.
+    :param stops: whether its error is a reason to submit no more.
     """
 
     position: int
@@ -41,10 +60,12 @@ class Item:
     opened_at: float
     wake_at: float = 0.0
     adopted: bool = False
+    ready: bool = False
     seen: KlingTask | KlingError | None = None
     ended: KlingTask | None = None
     done: bool = False
     error: KlingError | None = None
+    stops: bool = False
 
     @property
     def settled(self) -> bool:
@@ -60,7 +81,12 @@ class Item:
         """
         record = self.record
         assumed = record.assumed and not record.task_id and (record.posted_at or 0.0) <= self.opened_at
-        return not (self.settled or self.ended) and self.is_touched and not assumed
+        return not (self.settled or self.ended or self.ready) and self.is_touched and not assumed
+
+    @property
+    def wants_slot(self) -> bool:
+        """Whether the next thing to do is to pay."""
+        return not self.settled and (self.ready or not self.is_touched)
 
     @property
     def is_touched(self) -> bool:
@@ -71,20 +97,6 @@ class Item:
         """Whether a task of an earlier try may still show at Kling; that it does not says nothing of the others."""
         return self.record.posted_at is not None and now - self.record.posted_at < VISIBILITY
 
-    def row(self) -> dict[str, Any]:
-        """Return its line of the manifest."""
-        if self.done:
-            # Of items that were done before a deferral only the store knows the manifest.
-            record = self.record if self.record.manifest else self.store.load() or self.record
-            return {"position": self.position, **(record.manifest or {})}
-        return {
-            "position": self.position,
-            "task_id": self.record.task_id,
-            "external_task_id": self.record.external_task_id,
-            "task_status": "failed",
-            "error": str(self.error),
-        }
-
 
 @dataclass(frozen=True)
 class Carried:
@@ -93,42 +105,41 @@ class Carried:
 
     :param records: of items under way; where there is no store, of all.
     :param done: items whose video is made.
-    :param failed: message of items that failed, and whether a retry can help.
+    :param failed: of items that failed: the message, whether a retry can help, and whether no more is to be submitted.
     :param digest: of all requests, to notice a template that renders differently. Empty: Airflow lost all of this.
+    :param started_at: when the try began, seconds since the epoch: Airflow 3.0 and 3.1 forget it over a deferral.
     :param moved_at: when a task was last made or landed, seconds since the epoch.
+    :param units: spent in this try on what is done.
+    :param lands: whether a landing of this try has worked.
     """
 
     records: Mapping[str, Any] = field(default_factory=dict)
     done: Sequence[str] = ()
     failed: Mapping[str, Any] = field(default_factory=dict)
     digest: str = ""
+    started_at: float = 0.0
     moved_at: float = 0.0
+    units: float = 0.0
+    lands: bool = False
 
     @classmethod
-    def of(cls, items: Sequence[Item], digest: str, moved_at: float) -> Carried:
-        """Return what is to be carried of these items."""
+    def of(cls, items: Sequence[Item], **facts: Any) -> Carried:
+        """Return what is to be carried of these items, and the other facts."""
         keep_all = not items[0].store.exists
         return cls(
-            records={i.wish.key: i.record.to_json() for i in items if keep_all or _is_under_way(i)},
+            records={item.wish.key: _kept(item).to_json() for item in items if keep_all or _is_under_way(item)},
             done=[item.wish.key for item in items if item.done],
             failed={
-                item.wish.key: {"message": str(item.error), "retryable": item.error.retryable}
+                item.wish.key: {"message": str(item.error), "retryable": item.error.retryable, "stops": item.stops}
                 for item in items
                 if item.error
             },
-            digest=digest,
-            moved_at=moved_at,
+            **facts,
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON for ``defer(kwargs=...)``."""
-        return {
-            "records": dict(self.records),
-            "done": list(self.done),
-            "failed": dict(self.failed),
-            "digest": self.digest,
-            "moved_at": self.moved_at,
-        }
+        return asdict(self)
 
     def restore(self, item: Item) -> None:
         """Bring an item back to where it stood."""
@@ -136,10 +147,16 @@ class Carried:
         item.adopted = item.record.task_id is not None
         if failure := self.failed.get(item.wish.key):
             item.error = KlingError(failure["message"], retryable=failure["retryable"])
+            item.stops = failure["stops"]
+
+
+def _kept(item: Item) -> Record:
+    """Return what matters of a record: no manifest, as its links are signed, and Airflow's tables no place for them."""
+    return replace(item.record, manifest=None, landed=(), fields={}) if item.done else item.record
 
 
 def _is_under_way(item: Item) -> bool:
-    return not item.done and (item.is_touched or item.record.generation > 0)
+    return not item.done and (item.is_touched or item.record.generation > 0 or item.record.pauses > 0)
 
 
 def worth_a_worker(running: int, *, waiting: int, max_active: int) -> int:
@@ -154,56 +171,13 @@ def worth_a_worker(running: int, *, waiting: int, max_active: int) -> int:
     return min(running, max(_FEW, running // 2))
 
 
-def progress(items: Sequence[Item], seconds: float) -> str:
+def is_reason_to_stop(error: KlingError, on_item_failure: str, *, lands: bool) -> bool:
     """
-    Say how far a batch is.
+    Return whether no more is to be submitted because of the error of one item.
 
-    :param seconds: how long this try has taken so far.
+    :param lands: whether anything could be landed in this try.
     """
-    done = [item for item in items if item.done]
-    failed = sum(item.error is not None for item in items)
-    running = sum(item.running for item in items)
-    landing = sum(item.ended is not None for item in items)
-    waiting = len(items) - len(done) - failed - running - landing
-    text = f"Batch: {len(done)} done, {running} running, {waiting} waiting, {failed} failed"
-    if landing:
-        text += f", {landing} to be landed"
-    units = [float(i.record.manifest["units"]) for i in done if i.record.manifest and "units" in i.record.manifest]
-    if units:
-        text += f"; {sum(units):g} units"
-    if done and running + waiting:
-        text += f"; about {(running + waiting) * seconds / len(done) / 60:.0f} min left"
-    return text + "."
-
-
-def result(items: Sequence[Item], output_path: str | None, name: str) -> dict[str, Any]:
-    """
-    Return what goes to XCom: counts, and the manifests or the path of the file that holds them.
-
-    :param output_path: directory of the videos; the manifests are written beside them, a line of JSON each.
-    :param name: name of that file.
-    """
-    rows = [item.row() for item in items if item.settled]
-    counts: dict[str, Any] = {
-        "succeeded": sum(item.done for item in items),
-        "failed": sum(item.error is not None for item in items),
-        "not_submitted": sum(not item.settled for item in items),
-    }
-    if not output_path:
-        return {**counts, "items": rows}
-    from airflow_provider_kling.storage import write_text
-
-    lines = "".join(json.dumps(row) + "\n" for row in rows)
-    return {**counts, "manifest_path": write_text(output_path, f"{name}.jsonl", lines)}
-
-
-def batch_error(items: Sequence[Item], counts: Mapping[str, Any]) -> KlingBatchError:
-    """Return the error of a batch in which items failed."""
-    errors = [(item.position, item.error) for item in items if item.error]
-    lines = "".join(f"\n  - item {position}: {error}" for position, error in errors)
-    return KlingBatchError(
-        f"{counts['failed']} items failed, {counts['succeeded']} succeeded, {counts['not_submitted']} were not "
-        f"submitted:{lines}\n",
-        # One item that a retry can help is worth a retry: the others are taken up or refused again at no cost.
-        retryable=any(error.retryable for _, error in errors),
-    )
+    if isinstance(error, _OF_THE_ACCOUNT) or (isinstance(error, KlingDownloadError) and not lands):
+        return True
+    # A task that takes too long says nothing of the others, and would end every retry before they are submitted.
+    return on_item_failure == "fail" and not isinstance(error, KlingTaskTimeoutError)

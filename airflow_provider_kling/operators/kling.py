@@ -94,7 +94,8 @@ class KlingText2VideoBatchOperator(KlingOperator):
     :param items: prompts, or dicts of request fields (see :class:`KlingText2VideoOperator`). (templated)
     :param request_defaults: request fields for items that do not set them. (templated)
     :param max_active: tasks at Kling at once; your resource pack's limit, or less. Default 10.
-    :param on_item_failure: ``"fail"`` (submit no more, wait for what runs, fail) or ``"continue"``.
+    :param on_item_failure: ``"fail"`` (submit no more, wait for what runs, fail) or ``"continue"``. A video that takes too
+        long stops nobody else; trouble of the account, or a place where nothing can be landed, stops all in either mode.
     :param output_path: a directory, ending in ``/``. (templated)
     :param kwargs: see :class:`KlingOperator`; ``timeout`` runs for each item from its own submission, and
         for those that wait for a slot from when a video was last begun or landed.
@@ -132,8 +133,8 @@ class KlingText2VideoBatchOperator(KlingOperator):
             faults.append(("on_item_failure", f"{self.on_item_failure!r} is not one of 'fail', 'continue'"))
         if self.max_active < 1:
             faults.append(("max_active", f"must be at least 1, not {self.max_active}"))
-        if self.output_path and not self.output_path.endswith("/") and not holds_template(self.output_path):
-            faults.append(("output_path", "must be a directory ending in '/': a batch lands many files"))
+        if not holds_template(self.output_path):
+            faults += self._output_path_faults()
         if self.external_task_id:
             faults.append(("external_task_id", "is one id for many tasks; leave it out"))
         if not self.wait_for_completion:
@@ -141,6 +142,13 @@ class KlingText2VideoBatchOperator(KlingOperator):
         if not holds_template([self.items, self.request_defaults]):
             faults += self._item_faults()
         Findings(tuple(faults)).raise_for_faults(f"Task {self.task_id!r}:")
+
+    def _output_path_faults(self) -> list[tuple[str, str]]:
+        if not self.output_path or str(self.output_path).endswith("/"):
+            return []
+        return [
+            ("output_path", f"must be a directory ending in '/', not {self.output_path!r}: a batch lands many files")
+        ]
 
     def _item_faults(self) -> list[tuple[str, str]]:
         try:
@@ -158,7 +166,10 @@ class KlingText2VideoBatchOperator(KlingOperator):
         items: Any = self.items
         if isinstance(items, str) or not isinstance(items, Sequence):
             fault = ("items", f"must be a list of prompts or of dicts, not {type(items).__name__}")
-            raise KlingValidationError(f"{fault[0]}: {fault[1]}.", faults=(fault,))
+            how = "pass the .output of the task that returns it, or set render_template_as_native_obj on the DAG"
+            raise KlingValidationError(f"{fault[0]}: {fault[1]}; {how}.", faults=(fault,))
+        # What a mapped task returned is fetched from Airflow element by element, but for a slice.
+        items = items[:]
         wrong = [
             (f"items[{position}]", f"must be a prompt or a dict of request fields, not {type(item).__name__}")
             for position, item in enumerate(items)
@@ -173,7 +184,8 @@ class KlingText2VideoBatchOperator(KlingOperator):
 
         :raises KlingValidationError: listing the faults of all items; nothing is paid for then.
         """
-        bodies, faults, warnings = [], [], {}
+        bodies: list[dict[str, Any]] = []
+        faults, warnings = self._output_path_faults(), {}
         for position, fields in enumerate(self._fields_of_items()):
             body, findings = self.checked(fields, settings)
             bodies.append(body)
@@ -207,7 +219,7 @@ class KlingText2VideoBatchOperator(KlingOperator):
                     retryable=True,
                     next_step="Make the template of items give the same list each time (no random order, no now()).",
                 )
-            return BatchLife(self, context, hook).live(bodies, carried, ended)
+            return BatchLife(self, context, hook, carried).live(bodies, ended)
 
     def on_kill(self) -> None:
         """Tell the truth: Kling has no cancel, and the videos are kept for the next try."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,10 +37,17 @@ def kept_manifest(operator: KlingOperator, record: Record) -> dict[str, Any] | N
     return dict(record.manifest)
 
 
-def land_videos(operator: KlingOperator, hook: KlingHook, record: Record, task: KlingTask) -> Landed:
+def land_videos(
+    operator: KlingOperator,
+    hook: KlingHook,
+    record: Record,
+    task: KlingTask,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Landed:
     """
     Land the videos of a task where that is wished for, and return (path, bytes) of each.
 
+    :param stopped: asked now and then whether to give up.
     :raises KlingDownloadError: when they cannot be landed; the next try lands them.
     """
     if not operator.output_path:
@@ -51,27 +58,28 @@ def land_videos(operator: KlingOperator, hook: KlingHook, record: Record, task: 
         with _asking:
             return hook.get_task(task.task_id, operator.capability)
 
-    return land(task, operator.output_path, name=record.external_task_id, refresh=refresh)
+    return land(task, operator.output_path, name=record.external_task_id, refresh=refresh, stopped=stopped)
 
 
 @contextmanager
 def several_landings(
     operator: KlingOperator, hook: KlingHook
 ) -> Iterator[Callable[[Record, KlingTask], Future[Landed]]]:
-    """
-    Give a :func:`land_videos` that begins and does not wait: a few are landed at a time.
-
-    A task that is stopped waits for what is being landed, and begins no more.
-    """
+    """Give a :func:`land_videos` that begins and does not wait: a few are landed at a time."""
     from concurrent.futures import ThreadPoolExecutor
 
+    stop = Event()
     # No thread asks Airflow for the connection of output_path, which 3.0 and 3.1 can answer to one at a time alone: its
     # file system was opened when the request was checked.
     pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="kling-landing")
     try:
-        yield lambda record, task: pool.submit(land_videos, operator, hook, record, task)
+        yield lambda record, task: pool.submit(land_videos, operator, hook, record, task, stop.is_set)
+    except BaseException:
+        # So Airflow ends a task whose time is over: a stalled download must not hold that up.
+        stop.set()
+        raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait=not stop.is_set(), cancel_futures=True)
 
 
 def with_result(operator: KlingOperator, store: RecordStore, record: Record, task: KlingTask, landed: Landed) -> Record:

@@ -23,6 +23,7 @@ from airflow_provider_kling.lifecycle.submission import (
     PostFailed,
     Stop,
     next_step,
+    unposted,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Submitter:
     :param body: the request without ``external_task_id``.
     :param policy: what the user chose.
     :param pause: waits, or defers the Airflow task and does not return.
+    :param before_post: may raise to put a submit off; gets the record without it.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Submitter:
         body: Mapping[str, Any],
         policy: Policy,
         pause: Callable[[float, Record], None],
+        before_post: Callable[[Record], None] = lambda _: None,
     ) -> None:
         self._hook = hook
         self._store = store
@@ -63,6 +66,7 @@ class Submitter:
         self._body = body
         self._policy = policy
         self._pause = pause
+        self._before_post = before_post
 
     def run(self, record: Record) -> tuple[Record, KlingTask]:
         """
@@ -76,6 +80,7 @@ class Submitter:
             record, step = next_step(record, answer, now=clock.now(), policy=policy)
             match step:
                 case Post():
+                    self._before_post(unposted(record))
                     self._store.save_intent(record)
                     answer = self._post(record)
                 case LookUp(task_id):
@@ -105,5 +110,5 @@ class Submitter:
             task = self._hook.get_task(task_id, self._capability)
         except KlingError as error:
             return LookupFailed(error)
-        log.info("Found task %s, %s, submitted before; nothing is paid again.", task.task_id, task.raw_status)
+        log.info("Found task %s, submitted before: %s.", task.task_id, task.raw_status)
         return Found(task)

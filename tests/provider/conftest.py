@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_kling.emulator import KlingEmulator
-from airflow_provider_kling.operators.kling import KlingText2VideoOperator
+from airflow_provider_kling.operators.kling import KlingText2VideoBatchOperator, KlingText2VideoOperator
 from tests.rig import Instance, connect, use_clock_of
 
 Make = Callable[..., Instance]
@@ -47,5 +47,16 @@ def instance(tmp_path: Path) -> Make:
             **arguments,
         }
         return Instance(lambda: KlingText2VideoOperator(**arguments), with_store=with_store, retries=retries)
+
+    return make
+
+
+@pytest.fixture
+def batch(tmp_path: Path) -> Make:
+    """Make a task instance of a batch operator that lands."""
+
+    def make(items: Any, *, with_store: bool = True, **arguments: Any) -> Instance:
+        arguments = {"task_id": "clips", "items": items, "output_path": f"{tmp_path}/out/", **arguments}
+        return Instance(lambda: KlingText2VideoBatchOperator(**arguments), with_store=with_store)
 
     return make
