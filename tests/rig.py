@@ -87,6 +87,8 @@ class Instance:
             except TaskDeferred as deferred:
                 event = asyncio.run(_first_event(deferred.trigger))
                 method, kwargs = deferred.method_name, {**(deferred.kwargs or {}), "event": event}
+                # As Airflow 3.0 and 3.1 do, and dag.test() everywhere.
+                context["ti"].start_date = datetime.fromtimestamp(clock.now(), tz=UTC)
                 operator = copy.copy(context["task"])
                 operator.__dict__.update(self.make().__dict__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-from airflow_provider_kling import DEFAULT_CONN_ID
+from airflow_provider_kling import DEFAULT_CONN_ID, clock
 from airflow_provider_kling.api.capabilities import TEXT2VIDEO, Capability
 from airflow_provider_kling.api.errors import STALE_TOKEN_CODES
 from airflow_provider_kling.exceptions import (
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from airflow_provider_kling.hooks.transport import AsyncTransport, SyncTransport
 
 
+_LOOKS_FOR_MISSING, _REPLICA_LAG = 3, 2.0
+
 # What Airflow shows of a password.
 _ASTERISKS = "***"
 
@@ -38,7 +41,8 @@ class KlingHook(BaseHook):
     """
     Talk to Kling with the credentials of a connection.
 
-    Only :meth:`create_task` costs money. Nothing here is retried, but for a token that the server calls stale.
+    Only :meth:`create_task` costs money. Nothing here is retried, but for a token that the server calls stale,
+    and a look that finds nothing.
     Use it as a context manager (``with`` on a worker, ``async with`` in a trigger), or call :meth:`close`.
 
     :param kling_conn_id: Airflow connection of type ``kling``.
@@ -55,6 +59,7 @@ class KlingHook(BaseHook):
         self._max_connections = max_connections
         self.kling_conn_id = kling_conn_id
         self._settings: Settings | None = None
+        self._reading = asyncio.Lock()
         self._token: Token | None = None
         self._sync: SyncTransport | None = None
         self._async: AsyncTransport | None = None
@@ -78,16 +83,19 @@ class KlingHook(BaseHook):
         return self._settings
 
     async def asettings(self) -> Settings:
-        """Return :attr:`settings` without blocking the event loop."""
-        if self._settings is None:
-            from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+        """Return :attr:`settings` without blocking the event loop; many may ask at once for what is read once."""
+        async with self._reading:
+            return self._settings or await self._read_settings()
 
-            try:
-                connection = await get_async_connection(self.kling_conn_id, hook=type(self))
-            except AirflowNotFoundException as error:
-                raise _unknown_connection(self.kling_conn_id) from error
-            extra = await get_async_extra_dejson(connection)
-            self._settings = Settings.from_connection(self.kling_conn_id, connection, extra)
+    async def _read_settings(self) -> Settings:
+        from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+
+        try:
+            connection = await get_async_connection(self.kling_conn_id, hook=type(self))
+        except AirflowNotFoundException as error:
+            raise _unknown_connection(self.kling_conn_id) from error
+        extra = await get_async_extra_dejson(connection)
+        self._settings = Settings.from_connection(self.kling_conn_id, connection, extra)
         return self._settings
 
     # --- the API, for workers -------------------------------------------------------------------------------------
@@ -113,11 +121,20 @@ class KlingHook(BaseHook):
         return dialect.read_task(self._send(dialect.get(capability, task_id)), asked_for=task_id)
 
     def look(self, task_id: str, capability: Capability = TEXT2VIDEO) -> KlingTask | KlingError:
-        """Do :meth:`get_task` and return what went wrong instead of raising it: material for a decision."""
-        try:
-            return self.get_task(task_id, capability)
-        except KlingError as error:
-            return error
+        """
+        Do :meth:`get_task` and return what went wrong instead of raising it: material for a decision.
+
+        A task that is not found is asked for again: one replica that is behind must not end the wait for a paid video.
+        """
+        for left in reversed(range(_LOOKS_FOR_MISSING)):
+            try:
+                return self.get_task(task_id, capability)
+            except KlingError as error:
+                seen = error
+            if not (left and isinstance(seen, KlingTaskNotFoundError)):
+                break
+            clock.sleep(_REPLICA_LAG)
+        return seen
 
     def list_tasks(
         self, capability: Capability = TEXT2VIDEO, *, page_size: int = 100, max_pages: int = 1000
@@ -310,8 +327,10 @@ class KlingHook(BaseHook):
 
 def _unknown_connection(conn_id: str) -> KlingConfigurationError:
     return KlingConfigurationError(
-        f"There is no Airflow connection {conn_id!r}.",
+        f"There is no Airflow connection {conn_id!r}, or the secrets backend did not answer.",
         task_state=TaskState.NOT_CREATED,
+        # Since 3.1 Airflow says the same in both cases, and the second one passes.
+        retryable=True,
         next_step="Make it under Admin > Connections with type Kling, or set "
         f"AIRFLOW_CONN_{conn_id.upper()}, or correct kling_conn_id.",
     )

@@ -75,11 +75,11 @@ def _base_url(conn_id: str, connection: Connection) -> str:
         schema = (connection.schema or "").strip("/")
         scheme, prefix = (schema, "") if schema in ("http", "https") else ("https", schema)
         host = f"{scheme}://{host}" + (f"/{prefix}" if prefix else "")
-    url = urlsplit(host)
     try:
+        url = urlsplit(host)
         port = url.port
-    except ValueError:
-        raise _bad(conn_id, "host", "has a port that is not a number from 0 to 65535") from None
+    except ValueError as error:
+        raise _bad(conn_id, "host", f"is no URL: {error}") from None
     if url.scheme not in ("http", "https") or not url.hostname or url.username or url.query:
         raise _bad(conn_id, "host", "must be a URL such as https://api-singapore.klingai.com, a path prefix allowed")
     if url.path.rstrip("/").endswith("/v1") or "/v1/videos" in url.path:

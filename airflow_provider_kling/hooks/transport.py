@@ -7,6 +7,7 @@ redirect (a POST would become a GET) nor reads ``.netrc`` (which would replace t
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,6 +16,8 @@ from airflow_provider_kling.api.http import Request, Response
 from airflow_provider_kling.exceptions import KlingConnectionError, TaskState
 
 if TYPE_CHECKING:
+    import ssl
+
     import requests
 
 USER_AGENT = f"airflow-provider-kling/{__version__}"
@@ -73,7 +76,7 @@ class AsyncTransport:
         self._proxy = _environment_proxy(base_url)
         self._session = aiohttp.ClientSession(
             headers={"User-Agent": USER_AGENT},
-            connector=aiohttp.TCPConnector(limit=max_connections),
+            connector=aiohttp.TCPConnector(limit=max_connections, ssl=_environment_authorities()),
             timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=min(CONNECT_TIMEOUT, timeout)),
             # A quoted slash in an external id must reach the server as it is.
             requote_redirect_url=False,
@@ -134,6 +137,18 @@ def _no_answer(base_url: str, error: Exception, *, sent: bool) -> KlingConnectio
         if sent
         else "Check host and port of the connection (Kling has one host per region), and the network.",
     )
+
+
+def _environment_authorities() -> ssl.SSLContext | bool:
+    """Trust whom ``requests`` trusts: behind a proxy that opens TLS, only the workers could look otherwise."""
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    if not bundle:
+        return True
+    import ssl
+
+    if os.path.isdir(bundle):
+        return ssl.create_default_context(capath=bundle)
+    return ssl.create_default_context(cafile=bundle)
 
 
 def _environment_proxy(base_url: str) -> str | None:

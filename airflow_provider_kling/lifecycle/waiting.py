@@ -104,15 +104,16 @@ def look_delay(age: float, typical: float = USUAL_SECONDS) -> float:
     return min(60.0, 15 + (age - 180 * pace) / 20)
 
 
-def decide(seen: KlingTask | KlingError, patience: Patience, now: float) -> Verdict:
+def decide(seen: KlingTask | KlingError, patience: Patience, now: float, *, seen_at: float = 0.0) -> Verdict:
     """
     Decide on one look.
 
     :param seen: the task as it is now, or what went wrong while looking.
     :param now: seconds since the epoch.
+    :param seen_at: when the task was last found, where that is known.
     """
     if isinstance(seen, KlingError):
-        return _decide_on_trouble(seen, patience, now)
+        return _decide_on_trouble(seen, patience, now, found_at=max(patience.submitted_at, seen_at))
     if seen.task_status is TaskStatus.FAILED:
         return Failed(failure(seen))
     if seen.task_status is TaskStatus.SUCCEED:
@@ -136,11 +137,16 @@ def failure(task: KlingTask) -> KlingTaskFailedError:
     )
 
 
-def _decide_on_trouble(error: KlingError, patience: Patience, now: float) -> Verdict:
+def is_trouble(error: KlingError) -> bool:
+    """Whether it says something of the looks, and nothing of the task."""
+    return not isinstance(error, (KlingTaskFailedError, KlingResultError, KlingTaskTimeoutError))
+
+
+def _decide_on_trouble(error: KlingError, patience: Patience, now: float, *, found_at: float) -> Verdict:
     error.about(task_state=TaskState.EXISTS)
     if isinstance(error, _HOPELESS):
         return Failed(error)
-    if isinstance(error, KlingTaskNotFoundError) and now - patience.submitted_at > NOT_FOUND_GRACE:
+    if isinstance(error, KlingTaskNotFoundError) and now - found_at > NOT_FOUND_GRACE:
         return Failed(error)
     # Retry-After is the server's word on when a look can succeed; the schedule's own is a guess.
     asked = (error.retry_after or 0.0) if isinstance(error, KlingRateLimitError) else 0.0
@@ -150,7 +156,7 @@ def _decide_on_trouble(error: KlingError, patience: Patience, now: float) -> Ver
 def _again(patience: Patience, now: float, last: str, *, why: str = "", at_least: float = 0.0) -> Verdict:
     # What is left of the time after a pause up to the deadline is rounding, and no reason for another look.
     if patience.deadline - now > _ROUNDING:
-        return LookAgain(max(patience.delay(now), at_least), why)
+        return LookAgain(max(patience.delay(now), min(at_least, patience.deadline - now)), why)
     waited = patience.deadline - patience.submitted_at
     return Failed(
         KlingTaskTimeoutError(

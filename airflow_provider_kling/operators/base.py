@@ -150,7 +150,7 @@ class KlingOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """Begin a try."""
-        return self._live(context, None, resumed=False)
+        return self._live(context, None)
 
     def resume(self, context: Context, event: Any = None, carried: Mapping[str, Any] | None = None) -> Any:
         """Go on after a deferral; whatever woke the task up, the record and a look at Kling decide."""
@@ -159,14 +159,16 @@ class KlingOperator(BaseOperator):
 
         # What was carried over is of this very try; the store may hold an older wish if it could not be written.
         record = Record.from_json(carried) if carried else RecordStore(context).load() or _echoed(event)
-        return self._live(context, record, resumed=True)
+        return self._live(context, record, resumed=True, started_at=(carried or {}).get("started_at"))
 
-    def _live(self, context: Context, record: Record | None, *, resumed: bool) -> Any:
+    def _live(
+        self, context: Context, record: Record | None, *, resumed: bool = False, started_at: float | None = None
+    ) -> Any:
         # What only a running task needs is imported here: a DAG file with this operator is parsed every few seconds.
         from airflow_provider_kling.operators.life import Life
 
         with self.talking_to_kling() as hook:
-            self.result = Life(self, context, hook, resumed=resumed).live(record)
+            self.result = Life(self, context, hook, resumed=resumed, started_at=started_at).live(record)
         return self.result
 
     @contextmanager

@@ -16,7 +16,7 @@ from airflow_provider_kling.operators.batch_items import Carried, Item, is_reaso
 from airflow_provider_kling.operators.batch_opening import Opening, patience_for
 from airflow_provider_kling.operators.batch_report import progress, result
 from airflow_provider_kling.operators.landing import several_landings, with_result
-from airflow_provider_kling.operators.life import SHORTEST_DEFERRAL, started_at
+from airflow_provider_kling.operators.life import SHORTEST_DEFERRAL, begin_of
 from airflow_provider_kling.operators.submit import Submitter
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class BatchLife:
         self._ti = context["ti"]
         self._context = context
         self._carried = carried
-        known = carried if carried and carried.digest else Carried(started_at=started_at(self._ti))
+        known = carried if carried and carried.digest else Carried(started_at=begin_of(self._ti))
         self._started_at = known.started_at
         # As long as videos end, a busy account has a slot for the next one in time.
         self._moved_at = known.moved_at or known.started_at

@@ -94,8 +94,8 @@ class KlingText2VideoBatchOperator(KlingOperator):
     :param items: prompts, or dicts of request fields (see :class:`KlingText2VideoOperator`). (templated)
     :param request_defaults: request fields for items that do not set them. (templated)
     :param max_active: tasks at Kling at once; your resource pack's limit, or less. Default 10.
-    :param on_item_failure: ``"fail"`` (submit no more, wait for what runs, fail) or ``"continue"``. A video that takes too
-        long stops nobody else; trouble of the account, or a place where nothing can be landed, stops all in either mode.
+    :param on_item_failure: ``"fail"`` (submit no more, wait for what runs, fail) or ``"continue"``. A video that takes
+        too long stops no other; trouble of the account, or a place where nothing can be landed, stops all either way.
     :param output_path: a directory, ending in ``/``. (templated)
     :param kwargs: see :class:`KlingOperator`; ``timeout`` runs for each item from its own submission, and
         for those that wait for a slot from when a video was last begun or landed.

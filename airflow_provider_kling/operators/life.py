@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kling import clock
@@ -55,8 +54,14 @@ def wish_of(
     )
 
 
-def started_at(ti: Any) -> float:
-    """Return when this try began, in seconds since the epoch: Airflow keeps start_date over a deferral."""
+def begin_of(ti: Any) -> float:
+    """
+    Return when this try began, in seconds since the epoch.
+
+    For what goes on after a deferral, the deferral carries it: Airflow 3.0 and 3.1, and any ``dag.test()``, set
+    start_date anew each time. A limit counted from that is never reached, and a task that failed in this very try looks
+    like one of an earlier try, to be paid for again.
+    """
     started = ti.start_date
     return min(clock.now(), started.timestamp()) if started else clock.now()
 
@@ -69,15 +74,25 @@ class Life:
     :param context: Airflow's context of the running task.
     :param hook: talks to Kling.
     :param resumed: whether the try began before a deferral.
+    :param started_at: when it began, where a deferral carried that, in seconds since the epoch.
     """
 
-    def __init__(self, operator: KlingOperator, context: Context, hook: KlingHook, *, resumed: bool) -> None:
+    def __init__(
+        self,
+        operator: KlingOperator,
+        context: Context,
+        hook: KlingHook,
+        *,
+        resumed: bool = False,
+        started_at: float | None = None,
+    ) -> None:
         self._operator = operator
         self._hook = hook
         self._ti = context["ti"]
         # Where a deferral lost its record (see _echoed), the part of the try before it may have posted.
         self._first_try = context["ti"].try_number <= 1 and not resumed
         self._store = RecordStore(context)
+        self._started_at = started_at or begin_of(self._ti)
 
     def live(self, record: Record | None) -> Any:
         """
@@ -99,10 +114,6 @@ class Life:
         if not self._operator.wait_for_completion:
             return record.task_id
         return self._finish(record, seen)
-
-    @cached_property
-    def _started_at(self) -> float:
-        return started_at(self._ti)
 
     # --- one paid task --------------------------------------------------------------------------------------------
 
@@ -142,9 +153,10 @@ class Life:
         from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 
         moment = datetime.fromtimestamp(clock.now() + seconds, tz=UTC)
-        self._operator.defer(
-            trigger=DateTimeTrigger(moment), method_name="resume", kwargs={"carried": record.to_json()}
-        )
+        self._operator.defer(trigger=DateTimeTrigger(moment), method_name="resume", kwargs=self._carried(record))
+
+    def _carried(self, record: Record) -> dict[str, Any]:
+        return {"carried": {**record.to_json(), "started_at": self._started_at}}
 
     def _announce(self, record: Record) -> None:
         """Push the ids as soon as they are known. XCom is wiped at every new try, so nothing relies on it."""
@@ -204,6 +216,6 @@ class Life:
         operator.defer(
             trigger=trigger,
             method_name="resume",
-            kwargs={"carried": record.to_json()},
+            kwargs=self._carried(record),
             timeout=timedelta(seconds=max(0.0, patience.deadline - clock.now())) + _NET,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -9,7 +11,12 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensor
 
 from airflow_provider_kling import DEFAULT_CONN_ID, clock
 from airflow_provider_kling.api.capabilities import CAPABILITIES, TEXT2VIDEO
-from airflow_provider_kling.exceptions import KlingConfigurationError, KlingTaskTimeoutError, TaskState
+from airflow_provider_kling.exceptions import (
+    KlingConfigurationError,
+    KlingTaskNotFoundError,
+    KlingTaskTimeoutError,
+    TaskState,
+)
 from airflow_provider_kling.links.kling import KlingVideoLink
 from airflow_provider_kling.triggers.kling import KlingTaskTrigger, names_a_task
 from airflow_provider_kling.versions import airflow_is_at_least
@@ -67,6 +74,8 @@ class KlingTaskSensor(BaseSensorOperator):
         self.deferrable = deferrable or start_from_trigger
         # What came of it, for the link.
         self.result: dict[str, Any] | None = None
+        # Of the wait, where a deferral carried it (see begin_of).
+        self._begun: float | None = None
         if start_from_trigger:
             self.start_trigger_args = self._start_trigger_args()
             self.start_from_trigger = self.start_trigger_args is not None
@@ -89,8 +98,14 @@ class KlingTaskSensor(BaseSensorOperator):
         from airflow_provider_kling.lifecycle.waiting import Done, Failed, decide
 
         capability = CAPABILITIES[self.capability]
+        patience = self._patience(context)
         with KlingHook(self.kling_conn_id) as hook:
-            verdict = decide(hook.look(self.kling_task_id, capability), self._patience(context), clock.now())
+            seen = hook.look(self.kling_task_id, capability)
+        if self.reschedule and isinstance(seen, KlingTaskNotFoundError):
+            # Each poke is a new process with a new start_date; how long the id is unknown counts from the first.
+            first = context["ti"].get_first_reschedule_date(context)
+            patience = replace(patience, submitted_at=first.timestamp()) if first else patience
+        verdict = decide(seen, patience, clock.now())
         match verdict:
             case Done(task):
                 self.result = task.manifest(capability.name)
@@ -111,6 +126,8 @@ class KlingTaskSensor(BaseSensorOperator):
 
     def resume(self, context: Context, event: Any = None) -> Any:
         """Go on after the trigger; the look decides, whatever the event says."""
+        if isinstance(event, Mapping):
+            self._begun = event.get("submitted_at")
         return self._look_or_defer(context)
 
     def _look_or_defer(self, context: Context) -> Any:
@@ -119,8 +136,8 @@ class KlingTaskSensor(BaseSensorOperator):
         try:
             poked = self.poke(context)
         except AirflowFailException as error:
-            if self.soft_fail:
-                raise AirflowSkipException("Skipping due to soft_fail is set to True.") from error
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException(f"Skipping instead of failing: {error}") from error
             raise
         if poked.is_done:
             return poked.xcom_value
@@ -144,7 +161,7 @@ class KlingTaskSensor(BaseSensorOperator):
 
         seconds = patience.deadline - patience.submitted_at
         message = f"Sensor has timed out after {seconds:g} seconds; the task goes on at Kling."
-        if self.soft_fail:
+        if self.soft_fail or self.never_fail:
             raise AirflowSkipException(message)
         if seconds < self.timeout:
             # As on a worker, where execution_timeout leaves the sensor its retries and timeout does not.
@@ -156,9 +173,9 @@ class KlingTaskSensor(BaseSensorOperator):
     def _patience(self, context: Context) -> Patience:
         """The sensor knows nothing of the submission, so its time runs from its own start."""
         from airflow_provider_kling.lifecycle.waiting import Patience
+        from airflow_provider_kling.operators.life import begin_of
 
-        started = context["ti"].start_date
-        begun = min(clock.now(), started.timestamp()) if started else clock.now()
+        begun = self._begun or begin_of(context["ti"])
         limit = self.timeout
         if self.execution_timeout is not None:
             # Airflow ignores it while a task is deferred.

@@ -93,14 +93,19 @@ class KlingBatchTrigger(BaseTrigger):
             await clock.asleep(max(0.0, self.wake_at - clock.now()))
 
     async def _wait(self, task: list[Any], ended: list[str]) -> None:
-        from airflow_provider_kling.lifecycle.waiting import Patience
+        from airflow_provider_kling import clock
+        from airflow_provider_kling.lifecycle.waiting import Failed, Patience, is_trouble
         from airflow_provider_kling.triggers.poller import Waiter, shared_poller
+        from airflow_provider_kling.triggers.settle import hold_back
 
         task_id, submitted_at, deadline, *typical = task
         patience = Patience(submitted_at, deadline, self.poll_interval, *typical)
         waiter = Waiter(task_id, CAPABILITIES[self.capability], patience)
-        async for _ in shared_poller(self.kling_conn_id).follow(waiter):
-            pass
+        began = clock.now()
+        async for _, verdict in shared_poller(self.kling_conn_id).follow(waiter):
+            if isinstance(verdict, Failed) and is_trouble(verdict.error):
+                self.log.warning("Task %s cannot be looked at here: %s", task_id, verdict.error)
+                await hold_back(began)
         ended.append(task_id)
 
     async def on_kill(self) -> None:

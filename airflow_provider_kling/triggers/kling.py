@@ -91,8 +91,9 @@ class KlingTaskTrigger(BaseTrigger):
         )
 
     async def _wait(self, began: float) -> str:
-        from airflow_provider_kling.lifecycle.waiting import Done, LookAgain, Patience
+        from airflow_provider_kling.lifecycle.waiting import Done, LookAgain, Patience, is_trouble
         from airflow_provider_kling.triggers.poller import Waiter, shared_poller
+        from airflow_provider_kling.triggers.settle import hold_back
 
         typical = self.typical or USUAL_SECONDS
         patience = Patience(self.submitted_at or began, self._deadline(), self.poll_interval, typical)
@@ -103,6 +104,9 @@ class KlingTaskTrigger(BaseTrigger):
                 self._log_news(seen, verdict)
             elif isinstance(verdict, Done):
                 status = "done"
+            elif is_trouble(verdict.error):
+                self.log.warning("Task %s cannot be looked at here: %s", self.kling_task_id, verdict.error)
+                await hold_back(began)
         return status
 
     def _deadline(self) -> float:

@@ -45,6 +45,12 @@ _BREATH = 100
 # Looks due within this time are made together: a wake-up of the loop per look would cost more than the look.
 _TOGETHER = 0.1
 
+# A Retry-After of hours (a daily quota; milliseconds taken for seconds) must not keep deadlines from being noticed.
+_LONGEST_HOLD = 300.0
+
+# After a walk that met an error: asking the list again at every wake-up would add to its trouble.
+_LIST_LEFT_ALONE = 60.0
+
 Look = tuple["KlingTask | KlingError", Verdict]
 
 
@@ -57,6 +63,7 @@ class Waiter:
     patience: Patience
     looks: asyncio.Queue[Look | BaseException] = field(default_factory=asyncio.Queue)
     status: str | None = None
+    seen_at: float = 0.0
     gone: bool = False
     # Its place in the queue; earlier places are void.
     ticket: int = -1
@@ -225,15 +232,21 @@ class SharedPoller:
     def _judge(self, waiter: Waiter, seen: KlingTask | KlingError, looked_at: float) -> None:
         if waiter.gone:
             return
-        if isinstance(seen, KlingRateLimitError):
-            self._held_until = max(self._held_until, clock.now() + (seen.retry_after or 0.0))
-        verdict = decide(seen, waiter.patience, clock.now())
-        status = waiter.status if isinstance(seen, KlingError) else seen.raw_status
+        self._hold(seen)
+        verdict = decide(seen, waiter.patience, clock.now(), seen_at=waiter.seen_at)
+        if isinstance(seen, KlingError):
+            status = waiter.status
+        else:
+            status, waiter.seen_at = seen.raw_status, looked_at
         if not isinstance(verdict, LookAgain) or verdict.why or status != waiter.status:
             waiter.looks.put_nowait((seen, verdict))
         waiter.status = status
         if isinstance(verdict, LookAgain):
-            self._schedule(waiter, looked_at + verdict.seconds)
+            self._schedule(waiter, looked_at + max(verdict.seconds, 2 * _TOGETHER))
+
+    def _hold(self, seen: KlingTask | KlingError) -> None:
+        if isinstance(seen, KlingRateLimitError):
+            self._held_until = max(self._held_until, clock.now() + min(seen.retry_after or 0.0, _LONGEST_HOLD))
 
     # --- many at once ---------------------------------------------------------------------------------------------
 
@@ -261,7 +274,10 @@ class SharedPoller:
                 # A gateway without a list answers 404 or 405; it will not learn to.
                 self._walk_from = float("inf")
                 break
-            except KlingError:
+            except KlingError as error:
+                # Those that are due are looked at singly, or wait; a list in trouble is left alone for a while.
+                self._hold(error)
+                self._walk_from = clock.now() + _LIST_LEFT_ALONE
                 break
             here = {wanted[task.task_id]: task for task in tasks if task.task_id in wanted}
             for number, (waiter, task) in enumerate(here.items()):

@@ -15,6 +15,20 @@ from airflow_provider_kling.versions import airflow_is_at_least
 _MARGIN = 3.0
 
 
+# How long a trigger that cannot look keeps that to itself, see hold_back().
+_HOLD_BACK = 60.0
+
+
+async def hold_back(began: float) -> None:
+    """
+    Return a minute after the start of the trigger: before an event that says "I cannot look".
+
+    The worker that it wakes may well look (the key or the way out may be missing in the triggerer alone), and hands a
+    task that is still running to a trigger again.
+    """
+    await clock.asleep(max(0.0, began + _HOLD_BACK - clock.now()))
+
+
 async def settle(began: float) -> None:
     """
     Return when an event does no harm any more; at once since Airflow 3.2.2.

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_kling import exceptions as exc
 from airflow_provider_kling.api.task import KlingTask, KlingVideo, TaskStatus
-from airflow_provider_kling.lifecycle.waiting import Done, Failed, LookAgain, Patience, decide, look_delay
+from airflow_provider_kling.lifecycle.waiting import Done, Failed, LookAgain, Patience, decide, is_trouble, look_delay
 
 PATIENCE = Patience(submitted_at=1000.0, deadline=4600.0, poll_interval=10)
 
@@ -135,3 +135,28 @@ def _looks(end: float, delay_at) -> tuple[int, float]:  # type: ignore[no-untype
         age += delay_at(age)
         looks += 1
     return looks, age - end
+
+
+def test_a_task_that_was_seen_is_missed_for_ten_minutes_first() -> None:
+    """A replica that is behind, a gateway that is being deployed: one 404 must not end the wait for a paid video."""
+    missing = exc.KlingTaskNotFoundError("x")
+
+    assert isinstance(decide(missing, PATIENCE, now=2000), Failed)
+    assert isinstance(decide(missing, PATIENCE, now=2000, seen_at=1990), LookAgain)
+    assert isinstance(decide(missing, PATIENCE, now=2600, seen_at=1990), Failed)
+
+
+def test_a_long_retry_after_ends_at_the_deadline() -> None:
+    error = exc.KlingRateLimitError("daily quota", retryable=True)
+    error.retry_after = 30_000.0
+
+    verdict = decide(error, PATIENCE, now=1100)
+
+    assert isinstance(verdict, LookAgain)
+    assert verdict.seconds == 3500
+
+
+def test_what_says_nothing_of_the_task_is_trouble() -> None:
+    assert all(is_trouble(error) for error in TROUBLE)
+    assert not is_trouble(exc.KlingTaskFailedError("x"))
+    assert not is_trouble(exc.KlingTaskTimeoutError("x"))

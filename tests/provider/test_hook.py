@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 from typing import Any, Literal
 
 import pytest
@@ -17,6 +20,7 @@ from airflow_provider_kling.exceptions import (
     TaskState,
 )
 from airflow_provider_kling.hooks.kling import KlingHook
+from benchmarks import tls
 
 BODY = {"model": "kling-v1", "prompt": "A cat"}
 
@@ -189,3 +193,33 @@ def test_all_errors_are_one_family() -> None:
     assert len(classes) > 20
     for error in classes:
         assert f"{error.__name__} " in f"{tree} ".replace("\n", " "), f"{error.__name__} is not drawn in the docstring"
+
+
+def test_workers_and_triggerer_trust_the_same_authorities(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Behind a proxy that opens TLS, a submit would go through and no trigger could look at what it made."""
+
+    class NotFound(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(404)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    identity, trusted = tls.make(tmp_path)
+    server = ThreadingHTTPServer((tls.HOST, 0), NotFound)
+    server.socket = tls.server_context(identity).wrap_socket(server.socket, server_side=True)
+    Thread(target=server.serve_forever, daemon=True).start()
+    host = f"https://{tls.HOST}:{server.server_port}"
+    monkeypatch.setenv("AIRFLOW_CONN_TLS", json.dumps({"conn_type": "kling", "password": "key", "host": host}))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(trusted))
+
+    async def look() -> Any:
+        async with KlingHook("tls") as hook:
+            return await hook.alook("t1")
+
+    with KlingHook("tls") as hook, pytest.raises(KlingError) as caught:
+        hook.get_task("t1")
+    answers = [caught.value, asyncio.run(look())]
+    server.shutdown()
+    server.server_close()
+    assert [answer.http_status for answer in answers] == [404, 404]

@@ -8,10 +8,17 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_kling.emulator import Fault, KlingEmulator
-from airflow_provider_kling.exceptions import KlingTaskTimeoutError
+from airflow_provider_kling.exceptions import (
+    KlingConnectionError,
+    KlingTaskFailedError,
+    KlingTaskTimeoutError,
+    TaskState,
+)
+from airflow_provider_kling.hooks.kling import KlingHook
 from tests.provider.conftest import Make
 
 both = pytest.mark.parametrize("deferrable", [False, True], ids=["sync", "deferred"])
+stores = pytest.mark.parametrize("with_store", [True, False], ids=["store", "no_store"])
 
 
 def playable(path: str) -> tuple[float, int, int]:
@@ -128,6 +135,27 @@ def test_execution_timeout_holds_while_deferred(emulator: KlingEmulator, instanc
 
     with pytest.raises(KlingTaskTimeoutError, match="Waited 120 s"):
         clip.run()
+
+
+@stores
+def test_a_generation_that_fails_in_this_try_is_not_made_anew_in_it(
+    emulator: KlingEmulator, instance: Make, monkeypatch: pytest.MonkeyPatch, with_store: bool
+) -> None:
+    """Airflow 3.0 and 3.1 set start_date anew after each deferral: the task would look like one of an earlier try."""
+    create = KlingHook.create_task
+
+    def lose_the_answer(hook: KlingHook, *request: Any) -> Any:
+        create(hook, *request)
+        raise KlingConnectionError("reset", task_state=TaskState.MAY_EXIST, retryable=True)
+
+    monkeypatch.setattr(KlingHook, "create_task", lose_the_answer)
+    emulator.settings.generation_seconds = 20
+    # The account is busy at first, so that the POST is later than the start on the manual clock, too.
+    emulator.faults.add(Fault("busy"), Fault("generation_failed"), Fault("not_found", on="get", times=4))
+
+    with pytest.raises(KlingTaskFailedError):
+        instance(deferrable=True, with_store=with_store).run()
+    assert len(emulator.ledger) == 1
 
 
 @both

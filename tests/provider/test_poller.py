@@ -145,6 +145,38 @@ def test_retry_after_holds_for_all_waiters_of_the_account(kling: KlingEmulator, 
     assert early == []
 
 
+def test_a_retry_after_of_hours_does_not_hide_a_deadline(
+    kling: KlingEmulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_kling.triggers.poller._LONGEST_HOLD", 1.0)
+    connect("llmprovider")
+    kling.settings.generation_seconds = 60
+    task_ids = submit(3)
+    kling.faults.add(Fault("rate_limited", on="get", retry_after=30_000))
+
+    assert all(isinstance(verdict, Failed) for verdict in wait_for_all(task_ids, most=2.0))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault("rate_limited", on="list", retry_after=1, times=99), Fault("error_before", on="list", times=99)],
+    ids=lambda fault: fault.kind,
+)
+def test_a_list_in_trouble_is_left_alone(kling: KlingEmulator, connect: Connect, fault: Fault) -> None:
+    connect("kling")
+    task_ids = submit(60)
+    kling.faults.add(fault)
+
+    verdicts = wait_for_all(task_ids, interval=0.5)
+
+    assert all(isinstance(verdict, Done) for verdict in verdicts)
+    (refused,) = kling.journal_for("list")
+    if fault.retry_after:
+        # It holds for the single looks as well.
+        looks = [entry.wall - refused.wall for entry in kling.journal_for("get")]
+        assert not [after for after in looks if 0.3 < after < 0.95]
+
+
 def test_a_replaced_key_is_read_again(kling: KlingEmulator, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     connect("llmprovider")
     task_ids = submit(5)
@@ -169,6 +201,24 @@ def test_a_key_that_stays_refused_ends_every_wait(kling: KlingEmulator, connect:
     for verdict in wait_for_all(task_ids):
         assert isinstance(verdict, Failed)
         assert isinstance(verdict.error, KlingAuthenticationError)
+
+
+def test_one_connection_is_read_once_however_many_wait(
+    kling: KlingEmulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect("llmprovider")
+    task_ids = submit(100)
+    kling.settings.generation_seconds = 0
+    read, reads = KlingHook._read_settings, []
+
+    async def slowly(hook: KlingHook) -> Any:
+        reads.append(hook)
+        await asyncio.sleep(0.2)
+        return await read(hook)
+
+    monkeypatch.setattr(KlingHook, "_read_settings", slowly)
+    assert all(isinstance(verdict, Done) for verdict in wait_for_all(task_ids, interval=0.1))
+    assert len(reads) == 1
 
 
 def test_a_refused_key_spoils_no_look_under_way(kling: KlingEmulator, connect: Connect) -> None:

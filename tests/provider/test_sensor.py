@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -140,6 +140,40 @@ def test_execution_timeout_holds_while_deferred_and_leaves_the_retries(emulator:
 
     with pytest.raises(KlingTaskTimeoutError, match=r"timed out after 120 seconds; the task goes on at Kling"):
         sense(submit(), deferrable=True, execution_timeout=timedelta(seconds=120))
+
+
+def test_a_rescheduled_sensor_gives_up_an_unknown_id_as_well(emulator: KlingEmulator) -> None:
+    """Each poke has a new start_date; Airflow keeps the first one."""
+    sensor = Instance(lambda: KlingTaskSensor(task_id="wait", kling_task_id="nowhere", mode="reschedule"))
+    began = datetime.fromtimestamp(emulator.clock.now(), tz=UTC)
+
+    def poke() -> bool:
+        context = sensor.context()
+        context["ti"].get_first_reschedule_date = lambda _: began
+        return bool(context["task"].poke(context).is_done)
+
+    for _ in range(9):
+        assert not poke()
+        emulator.advance(60)
+    emulator.advance(120)
+    with pytest.raises(AirflowFailException, match="nowhere"):
+        poke()
+
+
+@both
+def test_one_replica_behind_ends_no_wait(emulator: KlingEmulator, sense: Sense, deferrable: bool) -> None:
+    emulator.settings.generation_seconds = 900
+    task_id = submit()
+    emulator.advance(700)
+    emulator.faults.add(Fault("not_found", on="get", times=2))
+
+    assert sense(task_id, deferrable=deferrable)["task_status"] == "succeed"
+
+
+@both
+def test_never_fail_skips(emulator: KlingEmulator, sense: Sense, deferrable: bool) -> None:
+    with pytest.raises(AirflowSkipException):
+        sense(submit("risk-control"), deferrable=deferrable, never_fail=True)
 
 
 # --- started by the scheduler; tests/airflow shows it at work ---------------------------------------------------------

@@ -103,6 +103,25 @@ def events(trigger: BaseTrigger) -> list[Any]:
     return asyncio.run(collect())
 
 
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_triggerer_that_cannot_look_says_so_and_wakes_no_worker_for_a_minute(
+    emulator: KlingEmulator, monkeypatch: pytest.MonkeyPatch, batch: bool
+) -> None:
+    """Its environment lacks the connection, or its address is not allowed: workers and triggerer must not play ball."""
+    monkeypatch.delenv("AIRFLOW_CONN_KLING_DEFAULT")
+    now = emulator.clock.now()
+    trigger: BaseTrigger = KlingTaskTrigger("kling_default", "t1", now, now + 3600)
+    if batch:
+        trigger = KlingBatchTrigger("kling_default", [["t1", now, now + 3600]])
+    told: list[str] = []
+    monkeypatch.setattr(trigger.log, "warning", lambda text, *args: told.append(text % args))
+
+    events(trigger)
+
+    assert emulator.clock.now() - now >= 60
+    assert "There is no Airflow connection 'kling_default'" in told[-1]
+
+
 def test_it_fires_once_and_running_it_twice_changes_nothing(emulator: KlingEmulator) -> None:
     with KlingHook() as hook:
         task = hook.create_task({"model": "kling-v1", "prompt": "A cat"})
