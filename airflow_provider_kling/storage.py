@@ -125,15 +125,23 @@ def check_output_path(output_path: str) -> None:
     """
     Open the file system of a path, so that a missing package or connection is found before anything is paid.
 
-    :raises KlingValidationError: when it cannot be opened.
+    A local directory is made, as well: whether a bucket can be written to is known only once something is.
+
+    :raises KlingValidationError: when it cannot be used.
     """
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     try:
-        _ = ObjectStoragePath(output_path).fs
+        path = ObjectStoragePath(output_path)
+        _ = path.fs
+        if path.protocol in ("", "file"):
+            (path if output_path.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
     except Exception as error:
-        fault = ("output_path", f"{output_path!r} cannot be opened ({type(error).__name__}: {error})")
-        raise KlingValidationError(f"output_path: {fault[1]}.", faults=(fault,)) from error
+        fault = ("output_path", f"{output_path!r} cannot be used ({type(error).__name__}: {error})")
+        refused = KlingValidationError(f"output_path: {fault[1]}.", faults=(fault,))
+        # A disk that is full or away comes back; a retry may already have videos to land.
+        refused.retryable = isinstance(error, OSError)
+        raise refused from error
 
 
 def still_there(landed: Landed) -> bool:

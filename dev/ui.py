@@ -66,6 +66,7 @@ def _welcome(airflow: LocalAirflow, emulator: EmulatorProcess) -> None:
                  When make_video is green, its tab Details has a button "Kling video".
   Connection     {airflow.url}/connections: kling_default points to the emulator.
                  Its Test button works; put your own key and base URL there to use the real Kling.
+  Your own DAGs  Put them into example_dags/; they appear within seconds.
   Terminal       AIRFLOW_HOME=$PWD/{home} .venv/bin/airflow dags list      Logs: {home}/*.log
 
   Ctrl-C stops both. What you did is kept in {home}/ for the next time.""", flush=True)  # fmt: skip

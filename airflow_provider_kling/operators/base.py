@@ -73,7 +73,7 @@ class KlingOperator(BaseOperator):
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
         self.poll_interval = poll_interval
-        self.timeout = timeout.total_seconds() if isinstance(timeout, timedelta) else float(timeout)
+        self.timeout: float = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
         self.output_path = output_path
         self.on_clear = on_clear
         self.on_lost_submit = on_lost_submit
@@ -102,13 +102,24 @@ class KlingOperator(BaseOperator):
             for name, allowed in choices.items()
             if getattr(self, name) not in allowed
         ]
-        if self.timeout <= 0:
-            faults.append(("timeout", f"must be more than 0 seconds, not {self.timeout:g}"))
-        if self.poll_interval is not None and self.poll_interval <= 0:
-            faults.append(("poll_interval", f"must be more than 0 seconds, not {self.poll_interval:g}"))
+        for name in ("timeout", "poll_interval"):
+            # From a Variable or the environment, a number is text.
+            try:
+                setattr(self, name, _seconds(getattr(self, name)))
+            except (TypeError, ValueError):
+                faults.append((name, f"must be a number of seconds above 0, not {getattr(self, name)!r}"))
+        if not holds_template(self.output_path):
+            faults += self._output_path_faults()
         if self.output_path and not self.wait_for_completion:
             faults.append(("output_path", "needs wait_for_completion=True: there is no video to land before"))
         return faults
+
+    def _output_path_faults(self) -> list[tuple[str, str]]:
+        """Return what is wrong with an output path that is known; mapped tasks would all land on a nameless file."""
+        path = str(self.output_path or "/")
+        if path.endswith("/") or "." in path.rpartition("/")[2]:
+            return []
+        return [("output_path", f"must end in '/' (a directory) or in .mp4 (a file), not {path!r}")]
 
     def set_fields(self) -> dict[str, Any]:
         """Return the request fields that the user set: a default sent unasked was refused by the API before."""
@@ -142,6 +153,7 @@ class KlingOperator(BaseOperator):
         if self.output_path:
             from airflow_provider_kling.storage import check_output_path
 
+            Findings(tuple(self._output_path_faults())).raise_for_faults("After rendering:")
             check_output_path(self.output_path)
         for name, message in findings.warnings:
             self.log.warning("%s: %s. The gateway documents no such rule; submitting.", name, message)
@@ -190,6 +202,13 @@ class KlingOperator(BaseOperator):
             from airflow_provider_kling.triggers.kling import STILL_RUNNING
 
             self.log.warning(STILL_RUNNING, self.record.task_id, self.record.external_task_id)
+
+
+def _seconds(value: Any) -> float | None:
+    seconds = None if value is None else float(value)
+    if seconds is not None and not 0 < seconds < float("inf"):
+        raise ValueError
+    return seconds
 
 
 def _echoed(event: Any) -> Record | None:

@@ -143,7 +143,7 @@ class Carried:
 
     def restore(self, item: Item) -> None:
         """Bring an item back to where it stood."""
-        item.done = item.wish.key in self.done
+        item.done = item.done or item.wish.key in self.done
         item.adopted = item.record.task_id is not None
         if failure := self.failed.get(item.wish.key):
             item.error = KlingError(failure["message"], retryable=failure["retryable"])

@@ -72,6 +72,7 @@ class Opening:
                 item.record = Record.from_json(kept)
             elif not carried.digest:
                 item.record = self._opening(item.store.load(), item.wish, item.body, first_try=item.store.exists)
+                item.done = kept_manifest(self._operator, item.record) is not None
             carried.restore(item)
             # Only what ended is looked at; the trigger has just looked at the rest. Where that is lost, at all.
             if item.adopted and carried.digest and item.record.task_id not in ended:

@@ -75,16 +75,11 @@ def _told(rows: Iterator[dict[str, Any]], output_path: str | None, name: str) ->
 
 def _rows(items: Sequence[Item], operator: KlingText2VideoBatchOperator, hook: KlingHook) -> Iterator[dict[str, Any]]:
     for item in items:
+        row = {"position": item.position, "prompt": item.body["prompt"], "error": None}
         if item.done:
-            yield {"position": item.position, **_manifest(item, operator, hook)}
+            yield {**row, **_manifest(item, operator, hook)}
         elif item.error:
-            yield {
-                "position": item.position,
-                "task_id": item.record.task_id,
-                "external_task_id": item.record.external_task_id,
-                "task_status": "failed",
-                "error": str(item.error),
-            }
+            yield {**row, **_known(item.record, operator, "failed"), "error": str(item.error)}
 
 
 def _manifest(item: Item, operator: KlingText2VideoBatchOperator, hook: KlingHook) -> Mapping[str, Any]:
@@ -98,11 +93,25 @@ def _manifest(item: Item, operator: KlingText2VideoBatchOperator, hook: KlingHoo
     if record.manifest:
         return record.manifest
     seen = hook.look(record.task_id or record.external_task_id, operator.capability)
-    known = {"task_id": record.task_id, "external_task_id": record.external_task_id, "task_status": "succeed"}
     if isinstance(seen, KlingError):
         operator.log.warning("Item %d is done, and its manifest is lost: %s", item.position, seen)
-        return known
-    return {**seen.manifest(operator.capability.name, _paths(operator, record, seen)), **known, "task_id": seen.task_id}
+        return _known(record, operator, "succeed")
+    manifest = seen.manifest(operator.capability.name, _paths(operator, record, seen))
+    return {**manifest, "external_task_id": record.external_task_id}
+
+
+def _known(record: Record, operator: KlingText2VideoBatchOperator, task_status: str) -> dict[str, Any]:
+    """Return a manifest without videos, of the same keys."""
+    return {
+        "task_id": record.task_id,
+        "external_task_id": record.external_task_id,
+        "capability": operator.capability.name,
+        "task_status": task_status,
+        "videos": [],
+        "output_paths": [],
+        "created_at": None,
+        "updated_at": None,
+    }
 
 
 def _paths(operator: KlingText2VideoBatchOperator, record: Record, task: KlingTask) -> list[str]:

@@ -131,10 +131,10 @@ class KlingText2VideoBatchOperator(KlingOperator):
         faults = self._argument_faults()
         if self.on_item_failure not in ("fail", "continue"):
             faults.append(("on_item_failure", f"{self.on_item_failure!r} is not one of 'fail', 'continue'"))
-        if self.max_active < 1:
-            faults.append(("max_active", f"must be at least 1, not {self.max_active}"))
-        if not holds_template(self.output_path):
-            faults += self._output_path_faults()
+        if not str(self.max_active).isdecimal() or int(self.max_active) < 1:
+            faults.append(("max_active", f"must be a whole number of at least 1, not {self.max_active!r}"))
+        else:
+            self.max_active = int(self.max_active)
         if self.external_task_id:
             faults.append(("external_task_id", "is one id for many tasks; leave it out"))
         if not self.wait_for_completion:
@@ -175,6 +175,11 @@ class KlingText2VideoBatchOperator(KlingOperator):
             for position, item in enumerate(items)
             if not isinstance(item, (str, Mapping))
         ]
+        wrong += [
+            (f"items[{position}].external_task_id", "is derived for each item; leave it out")
+            for position, item in enumerate(items)
+            if isinstance(item, Mapping) and "external_task_id" in item
+        ]
         Findings(tuple(wrong)).raise_for_faults("Batch:")
         return [{**defaults, **({"prompt": item} if isinstance(item, str) else item)} for item in items]
 
@@ -184,8 +189,7 @@ class KlingText2VideoBatchOperator(KlingOperator):
 
         :raises KlingValidationError: listing the faults of all items; nothing is paid for then.
         """
-        bodies: list[dict[str, Any]] = []
-        faults, warnings = self._output_path_faults(), {}
+        bodies, faults, warnings = [], [], {}
         for position, fields in enumerate(self._fields_of_items()):
             body, findings = self.checked(fields, settings)
             bodies.append(body)

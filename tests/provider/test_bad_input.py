@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from airflow_provider_kling.exceptions import (
     KlingError,
     KlingValidationError,
 )
-from airflow_provider_kling.operators.kling import KlingText2VideoOperator
+from airflow_provider_kling.operators.kling import KlingText2VideoBatchOperator, KlingText2VideoOperator
 from tests.provider.conftest import Make
 
 CAMERA = {"type": "simple", "config": {"pan": 1}}
@@ -33,8 +34,11 @@ AT_PARSE_TIME: list[tuple[dict[str, Any], str]] = [
     ({"camera_control": {"type": "simple", "config": {"pun": 1}}}, "camera_control.config.pun: is not a field"),
     ({"on_clear": "renew"}, "on_clear: 'renew' is not one of 'reuse', 'new'"),
     ({"on_lost_submit": "retry"}, "on_lost_submit: 'retry' is not one of"),
-    ({"timeout": 0}, "timeout: must be more than 0"),
-    ({"poll_interval": -1}, "poll_interval: must be more than 0"),
+    ({"timeout": 0}, "timeout: must be a number of seconds above 0, not 0"),
+    ({"timeout": float("inf")}, "timeout: must be a number of seconds above 0, not inf"),
+    ({"poll_interval": -1}, "poll_interval: must be a number of seconds above 0, not -1"),
+    ({"poll_interval": "soon"}, "poll_interval: must be a number of seconds above 0, not 'soon'"),
+    ({"output_path": "/x/clips", "wait_for_completion": True}, "output_path: must end in '/'"),
     ({"output_path": "/x/", "wait_for_completion": False}, "output_path: needs wait_for_completion=True"),
 ]
 
@@ -45,6 +49,14 @@ def test_a_typo_is_an_import_error_of_the_dag(arguments: dict[str, Any], words: 
         KlingText2VideoOperator(task_id="clip", **{"prompt": "x", **arguments})
     assert words in str(caught.value)
     assert "'clip'" in str(caught.value)
+
+
+def test_a_number_may_be_text() -> None:
+    """From a Variable or the environment, it always is."""
+    clip = KlingText2VideoOperator(task_id="clip", prompt="x", timeout="60", poll_interval="5")
+    clips = KlingText2VideoBatchOperator(task_id="clips", items=["x"], max_active="3")  # type: ignore[arg-type]
+
+    assert (clip.timeout, clip.poll_interval, clips.max_active) == (60, 5, 3)
 
 
 def test_an_unknown_argument_is_named() -> None:
@@ -68,7 +80,7 @@ AT_RUN_TIME: list[tuple[dict[str, Any], str]] = [
     ({"duration": "7"}, "duration: '7' is not one of"),
     ({"prompt": ""}, "prompt: is empty"),
     ({"extra_body": {"prompt2": "x"}}, "extra_body.prompt2: is not a field"),
-    ({"output_path": "nowhere://bucket/"}, "output_path: 'nowhere://bucket/' cannot be opened"),
+    ({"output_path": "nowhere://bucket/"}, "output_path: 'nowhere://bucket/' cannot be used"),
 ]
 
 
@@ -112,6 +124,18 @@ def test_a_wrong_key(emulator: KlingEmulator, instance: Make, dialect: str, monk
     assert "Check the key" in str(caught.value)
     assert "nothing was charged" in str(caught.value)
     assert "wrong-key" not in str(caught.value)
+    assert len(emulator.ledger) == 0
+
+
+@pytest.mark.parametrize("path", ["{tmp}/file/out/", "{tmp}/file/clip.mp4"])
+def test_a_local_path_that_cannot_be_used_is_refused_before_paying(
+    emulator: KlingEmulator, instance: Make, tmp_path: Path, path: str
+) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(KlingValidationError, match=r"output_path: .* cannot be used") as caught:
+        instance(output_path=path.format(tmp=tmp_path)).run()
+    assert caught.value.retryable
     assert len(emulator.ledger) == 0
 
 

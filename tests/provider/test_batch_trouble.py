@@ -50,19 +50,18 @@ def test_a_path_from_another_task_is_left_for_later() -> None:
 @both
 @modes
 def test_where_nothing_can_be_landed_no_retry_buys_more(
-    emulator: KlingEmulator, batch: Batch, tmp_path: Path, deferrable: bool, on_item_failure: str
+    emulator: KlingEmulator,
+    batch: Batch,
+    monkeypatch: pytest.MonkeyPatch,
+    deferrable: bool,
+    on_item_failure: str,
 ) -> None:
-    (tmp_path / "file").touch()
-    clips = batch(
-        PROMPTS,
-        max_active=3,
-        deferrable=deferrable,
-        output_path=f"{tmp_path}/file/out/",
-        on_item_failure=on_item_failure,
-    )
+    """A bucket that may be listed and not written to: that shows with the first video."""
+    monkeypatch.setattr(storage, "_stream", refuse)
+    clips = batch(PROMPTS, max_active=3, deferrable=deferrable, on_item_failure=on_item_failure)
 
     for _ in range(3):
-        with pytest.raises(KlingBatchError, match=r"items failed(.|\n)*cannot be written"):
+        with pytest.raises(KlingBatchError, match=r"items failed(.|\n)*the disk is full"):
             clips.run()
         assert len(emulator.ledger) == 3
 

@@ -76,11 +76,11 @@ def test_a_landed_file_that_was_deleted_is_landed_again(emulator: KlingEmulator,
 def test_an_output_path_that_cannot_be_written_keeps_the_video(
     emulator: KlingEmulator, instance: Make, tmp_path: Path
 ) -> None:
-    blocked = tmp_path / "file"
-    blocked.write_text("")
+    blocked = tmp_path / "clip.mp4"
+    (blocked / "in_the_way").mkdir(parents=True)
 
     with pytest.raises(KlingDownloadError, match="cannot be written"):
-        instance(output_path=f"{blocked}/clips/").run()
+        instance(output_path=str(blocked)).run()
     assert len(emulator.ledger) == 1
 
 
