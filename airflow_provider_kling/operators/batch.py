@@ -76,7 +76,9 @@ class BatchLife:
         self._gives_up_at = self._started_at + limit.total_seconds() if limit else float("inf")
         self._told_at = clock.now()
         self._items: list[Item] = []
+        # How many hold a slot, and whether no more is to be paid for: to ask all items for each takes hours of 5,000.
         self._active = 0
+        self._is_stopped = False
 
     def live(self, bodies: list[dict[str, Any]], ended: frozenset[str]) -> Any:
         """
@@ -91,6 +93,7 @@ class BatchLife:
             self._units = sum(_units(item.record.manifest or {}) for item in self._items if item.done)
         else:
             self._items = opening.take_up(bodies, self._carried, ended)
+        self._is_stopped = any(item.stops for item in self._items)
         while True:
             self._check_time()
             self._advance()
@@ -138,10 +141,6 @@ class BatchLife:
 
     def _may_post(self) -> bool:
         return not self._is_stopped and self._active < self._operator.max_active
-
-    @property
-    def _is_stopped(self) -> bool:
-        return any(item.stops for item in self._items)
 
     def _is_held_back(self, item: Item) -> bool:
         """Whether it is not to be submitted any more."""
@@ -223,6 +222,7 @@ class BatchLife:
     def _fail(self, item: Item, error: KlingError) -> None:
         item.error = error.about(task_id=item.record.task_id, external_task_id=item.record.external_task_id)
         item.stops = is_reason_to_stop(error, self._operator.on_item_failure, lands=self._lands)
+        self._is_stopped = self._is_stopped or item.stops
         self._operator.log.error("Item %d: %s", item.position, item.error)
 
     # --- waiting --------------------------------------------------------------------------------------------------
