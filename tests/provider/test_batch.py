@@ -26,6 +26,17 @@ def rows(result: dict[str, Any]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(result["manifest_path"]).read_text().splitlines()]
 
 
+def make_slow(emulator: KlingEmulator, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let the generation of the prompt "slow" take this long."""
+    create = KlingHook.create_task
+
+    def create_slowly(hook: KlingHook, body: dict[str, Any], *rest: Any) -> Any:
+        emulator.settings.generation_seconds = seconds if body["prompt"] == "slow" else 105
+        return create(hook, body, *rest)
+
+    monkeypatch.setattr(KlingHook, "create_task", create_slowly)
+
+
 PROMPTS = [f"Product {number}" for number in range(12)]
 
 
@@ -294,13 +305,7 @@ def test_a_worker_is_started_when_it_has_enough_to_do(running: int, waiting: int
 def test_a_slow_video_does_not_hold_up_the_landing_of_the_others(
     emulator: KlingEmulator, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create = KlingHook.create_task
-
-    def create_slowly(hook: KlingHook, body: dict[str, Any], *rest: Any) -> Any:
-        emulator.settings.generation_seconds = 900 if body["prompt"] == "slow" else 105
-        return create(hook, body, *rest)
-
-    monkeypatch.setattr(KlingHook, "create_task", create_slowly)
+    make_slow(emulator, monkeypatch, 900)
     clips = batch(["slow", *(f"Clip {number}" for number in range(19))], max_active=20, deferrable=True)
 
     assert clips.run()["succeeded"] == 20

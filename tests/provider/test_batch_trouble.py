@@ -19,7 +19,7 @@ from airflow_provider_kling.exceptions import KlingBatchError, KlingConnectionEr
 from airflow_provider_kling.hooks.kling import KlingHook
 from airflow_provider_kling.operators.batch_items import Carried
 from airflow_provider_kling.operators.kling import KlingText2VideoBatchOperator
-from tests.provider.test_batch import PROMPTS, both, rows, stores
+from tests.provider.test_batch import PROMPTS, both, make_slow, rows, stores
 from tests.rig import FakeStore, Instance, needs_store
 
 Batch = Callable[..., Instance]
@@ -171,13 +171,7 @@ def test_failed_generations_are_made_anew_in_their_turn(
 def test_a_video_that_never_ends_does_not_keep_the_others_from_being_made(
     emulator: KlingEmulator, batch: Batch, monkeypatch: pytest.MonkeyPatch, deferrable: bool, with_store: bool
 ) -> None:
-    create = KlingHook.create_task
-
-    def create_slowly(hook: KlingHook, body: dict[str, Any], *rest: Any) -> Any:
-        emulator.settings.generation_seconds = 9000 if body["prompt"] == "slow" else 105
-        return create(hook, body, *rest)
-
-    monkeypatch.setattr(KlingHook, "create_task", create_slowly)
+    make_slow(emulator, monkeypatch, 9000)
     clips = batch(["slow", *PROMPTS[:5]], max_active=2, timeout=300, deferrable=deferrable, with_store=with_store)
 
     for _ in range(2):
