@@ -134,7 +134,7 @@ def check_output_path(output_path: str) -> None:
     try:
         path = ObjectStoragePath(output_path)
         _ = path.fs
-        if path.protocol in ("", "file"):
+        if _is_local(path):
             (path if output_path.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
     except Exception as error:
         fault = ("output_path", f"{output_path!r} cannot be used ({type(error).__name__}: {error})")
@@ -142,6 +142,10 @@ def check_output_path(output_path: str) -> None:
         # A disk that is full or away comes back; a retry may already have videos to land.
         refused.retryable = isinstance(error, OSError)
         raise refused from error
+
+
+def _is_local(path: ObjectStoragePath) -> bool:
+    return path.protocol in ("", "file")
 
 
 def still_there(landed: Landed) -> bool:
@@ -187,6 +191,9 @@ def _write(answer: requests.Response, target: ObjectStoragePath, host: str, stop
         log.info("%s is whole already (%d bytes).", target, expected)
         return expected
     target.parent.mkdir(parents=True, exist_ok=True)
+    if _is_local(target) and target.is_dir():
+        # With Airflow 3.0, replace() would move the file into it, as mv does.
+        raise IsADirectoryError(f"{target} is a directory")
     # Nobody sees half a video under the final name, and two runs at once do not write into each other's file.
     part = target.with_name(f"{target.name}.{uuid4().hex[:8]}.part")
     try:
