@@ -84,8 +84,10 @@ class KlingHook(BaseHook):
 
     async def asettings(self) -> Settings:
         """Return :attr:`settings` without blocking the event loop; many may ask at once for what is read once."""
-        async with self._reading:
-            return self._settings or await self._read_settings()
+        if self._settings is None:
+            async with self._reading:
+                return self._settings or await self._read_settings()
+        return self._settings
 
     async def _read_settings(self) -> Settings:
         from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson

@@ -65,10 +65,10 @@ class BatchLife:
         self._ti = context["ti"]
         self._context = context
         self._carried = carried
-        known = carried if carried and carried.digest else Carried(started_at=begin_of(self._ti))
-        self._started_at = known.started_at
+        known = carried or Carried()
+        self._started_at = known.started_at or begin_of(self._ti)
         # As long as videos end, a busy account has a slot for the next one in time.
-        self._moved_at = known.moved_at or known.started_at
+        self._moved_at = known.moved_at or self._started_at
         self._units = known.units
         # Whether a landing of this try has worked: before it has, nothing more is paid for.
         self._lands = known.lands

@@ -147,7 +147,7 @@ class Carried:
         item.adopted = item.record.task_id is not None
         if failure := self.failed.get(item.wish.key):
             item.error = KlingError(failure["message"], retryable=failure["retryable"])
-            item.stops = failure["stops"]
+            item.stops = failure.get("stops", False)
 
 
 def _kept(item: Item) -> Record:
