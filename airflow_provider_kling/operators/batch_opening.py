@@ -74,7 +74,7 @@ class Opening:
                 item.record = self._opening(item.store.load(), item.wish, item.body, first_try=item.store.exists)
                 item.done = kept_manifest(self._operator, item.record) is not None
             carried.restore(item)
-            # Only what ended is looked at; the trigger has just looked at the rest. Where that is lost, at all.
+            # Only what ended is looked at; the trigger has just looked at the rest. Where that is lost, all are.
             if item.adopted and carried.digest and item.record.task_id not in ended:
                 item.wake_at = clock.now() + patience_for(self._operator, item).delay(clock.now())
         return items

@@ -104,8 +104,7 @@ class KlingBatchTrigger(BaseTrigger):
         began = clock.now()
         async for _, verdict in shared_poller(self.kling_conn_id).follow(waiter):
             if isinstance(verdict, Failed) and is_trouble(verdict.error):
-                self.log.warning("Task %s cannot be looked at here: %s", task_id, verdict.error)
-                await hold_back(began)
+                await hold_back(verdict.error, task_id, self.log, began)
         ended.append(task_id)
 
     async def on_kill(self) -> None:

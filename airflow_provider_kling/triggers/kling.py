@@ -105,8 +105,7 @@ class KlingTaskTrigger(BaseTrigger):
             elif isinstance(verdict, Done):
                 status = "done"
             elif is_trouble(verdict.error):
-                self.log.warning("Task %s cannot be looked at here: %s", self.kling_task_id, verdict.error)
-                await hold_back(began)
+                await hold_back(verdict.error, self.kling_task_id, self.log, began)
         return status
 
     def _deadline(self) -> float:

@@ -8,8 +8,13 @@ for good where it has no retries (apache/airflow#66374, #67287; seen on 3.0.6).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from airflow_provider_kling import clock
 from airflow_provider_kling.versions import airflow_is_at_least
+
+if TYPE_CHECKING:
+    from airflow_provider_kling.exceptions import KlingError
 
 # The news goes through the executor and one round of the scheduler.
 _MARGIN = 3.0
@@ -19,13 +24,14 @@ _MARGIN = 3.0
 _HOLD_BACK = 60.0
 
 
-async def hold_back(began: float) -> None:
+async def hold_back(error: KlingError, kling_task_id: str, log: Any, began: float) -> None:
     """
-    Return a minute after the start of the trigger: before an event that says "I cannot look".
+    Log that a task cannot be looked at, and return a minute after the start of the trigger, before its event.
 
     The worker that it wakes may well look (the key or the way out may be missing in the triggerer alone), and hands a
     task that is still running to a trigger again.
     """
+    log.warning("Task %s cannot be looked at here: %s", kling_task_id, error)
     await clock.asleep(max(0.0, began + _HOLD_BACK - clock.now()))
 
 
