@@ -85,7 +85,7 @@ class Instance:
             try:
                 return getattr(operator, method)(context, **kwargs)
             except TaskDeferred as deferred:
-                event = asyncio.run(_first_event(deferred.trigger))
+                event = asyncio.run(first_event(deferred.trigger))
                 method, kwargs = deferred.method_name, {**(deferred.kwargs or {}), "event": event}
                 # As Airflow 3.0 and 3.1 do, and dag.test() everywhere.
                 context["ti"].start_date = datetime.fromtimestamp(clock.now(), tz=UTC)
@@ -111,7 +111,7 @@ class WorkerCrash(BaseException):
     """A kill -9: nothing catches it, nothing is cleaned up on purpose."""
 
 
-async def _first_event(trigger: Any) -> Any:
+async def first_event(trigger: Any) -> Any:
     """
     Run a trigger as its stored row would be: built anew from what it serialized to.
 
