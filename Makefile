@@ -32,7 +32,7 @@ check: $(READY) ## format, lint, types and tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(ARGS)
 
-fix: $(READY) ## format, and mend what the linter can
+fix: $(READY) ## format, and fix what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

@@ -230,7 +230,7 @@ class KlingTaskModeratedError(KlingTaskFailedError):
 class KlingResultError(KlingError):
     """Kling says ``succeed`` and gives no video."""
 
-    default_next_step = "A retry looks again at no cost; if it stays so, send Kling's support the ids."
+    default_next_step = "A retry polls again at no cost; if it stays so, send Kling's support the ids."
 
 
 class KlingTaskTimeoutError(KlingError):

@@ -56,7 +56,7 @@ class Outcome:
 
 def run(quick: bool) -> Section:
     """Make the same videos in both ways."""
-    # The first look is at 80 s: with shorter videos the figures would not be there sooner.
+    # The first poll is at 80 s: with shorter videos the figures would not be there sooner.
     videos, generation = (20, 75.0) if quick else (500, 105.0)
     # Of mapped. Twenty videos cost Airflow little more than its idling, which is the same in both.
     most_cpu = 0.75 if quick else 0.25
@@ -141,7 +141,7 @@ def _rows(batch: Outcome, mapped: Outcome) -> list[list[str]]:
     def number(what: str, its: float, others: float) -> list[str]:
         return [what, f"{its:,.0f}", f"{others:,.0f}", times(others, its)]
 
-    kinds = {"create": "submits", "get": "looks", "download": "downloads"}
+    kinds = {"create": "submits", "get": "polls", "download": "downloads"}
     return [
         seconds("from the trigger to the run's end", batch.wall, mapped.wall),
         seconds("from the trigger to the last submit", batch.submitted, mapped.submitted),

@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.pollers import POLLERS, Poller
 from benchmarks.quiet import quiet
 
-# Often enough to see what is short, seldom enough to cost nothing beside the looks.
+# Often enough to see what is short, seldom enough to cost nothing beside the polls.
 TICK = 0.02
 
 

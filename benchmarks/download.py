@@ -18,11 +18,11 @@ CHUNK = 1 << 20
 
 def land(url: str, path: str) -> None:
     """Land it as an operator does."""
-    from airflow_provider_kling import storage
     from airflow_provider_kling.api.task import KlingTask, KlingVideo, TaskStatus
+    from airflow_provider_kling.storage import landing
 
     task = KlingTask("task-1", TaskStatus.SUCCEED, videos=(KlingVideo(url),))
-    storage.land(task, f"file://{path}", name="video", refresh=lambda: task)
+    landing.land(task, f"file://{path}", name="video", refresh=lambda: task)
 
 
 def copy(url: str, path: str) -> None:
@@ -44,14 +44,14 @@ def main(way: str, url: str, path: str) -> None:
     import requests  # noqa: F401
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    from airflow_provider_kling import storage
+    from airflow_provider_kling.storage import landing
 
     # The first write through an ObjectStoragePath loads Airflow's plugins: about a second and 40 MB, once in a process.
     warm_up = ObjectStoragePath(f"file://{path}.warm-up")
     with warm_up.open("wb") as file:  # type: ignore[no-untyped-call]
         file.write(b"-")
     warm_up.unlink()
-    storage.check_output_path(f"file://{path}")
+    landing.check_output_path(f"file://{path}")
     # Resets the peak (proc(5)).
     Path("/proc/self/clear_refs").write_text("5", "ascii")
     before, begin = _status("VmRSS"), time.perf_counter()

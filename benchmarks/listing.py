@@ -18,7 +18,7 @@ def run(quick: bool) -> Section:
         title="Waiting, with the list",
         method=(
             f"{LISTED.waiting:,} triggers in one event loop, dialect `kling`, every {INTERVAL} s each; the server "
-            f"answers after {DELAY * 1000:.0f} ms, 500 tasks a page. Measured as above, over {seconds:.0f} s; a look "
+            f"answers after {DELAY * 1000:.0f} ms, 500 tasks a page. Measured as above, over {seconds:.0f} s; a poll "
             "at a task is one at the page that it is on."
         ),
         targets=[
@@ -37,7 +37,7 @@ def _rows(seen: Observed) -> list[list[str]]:
         ["lateness p50, p99", ", ".join(late)],
         ["loop lag p50, p99, max", ", ".join(lags)],
         ["loop lag max at the start", duration(seen.start_lag)],
-        ["until all were looked at", "never" if seen.first_round is None else duration(seen.first_round)],
+        ["until all were polled", "never" if seen.first_round is None else duration(seen.first_round)],
         ["connections at most", str(seen.connections)],
         ["memory", f"{seen.memory / 2**20:.0f} MiB"],
     ]

@@ -14,7 +14,7 @@ from benchmarks.pollers import INTERVAL, Poller
 
 # As far away as a real API: the time in which a client can do something else, or not.
 DELAY = 0.3
-# The figures begin when every job was looked at once, but not before this, and not after that.
+# The figures begin when every job was polled once, but not before this, and not after that.
 SOONEST, LATEST = 12.0, 90.0
 
 
@@ -24,9 +24,9 @@ class Observed:
     What one client did in the window.
 
     :param waiting: triggers.
-    :param first_round: seconds until all jobs were looked at once, ``None`` when not within the patience.
+    :param first_round: seconds until all jobs were polled once, ``None`` when not within the policy.
     :param looks_per_second: requests answered.
-    :param lateness: seconds after its due time, of every look that was due (see :func:`lateness`).
+    :param lateness: seconds after its due time, of every poll that was due (see :func:`lateness`).
     :param cpu_share: of one core.
     :param connections: open at once at most; the start included.
     :param opened: connections made over the whole run.
@@ -49,7 +49,7 @@ class Observed:
     stub_late: float
 
     @property
-    def cpu_per_look(self) -> float:
+    def cpu_per_poll(self) -> float:
         """Seconds of CPU for each answered request."""
         return self.cpu_share / self.looks_per_second if self.looks_per_second else 0.0
 
@@ -72,37 +72,37 @@ def observe(poller: Poller, seconds: float) -> Observed:
             told = processes.line(client)
     if told["ended"]:
         raise RuntimeError(f"{told['ended']} of {poller.waiting} triggers of {poller.name} ended: {told['example']}")
-    looks = [(what, came, left) for what, came, left in report["looks"]]
-    inside = [left for _, _, left in looks if begin <= left < end]
+    polls = [(what, came, left) for what, came, left in report["polls"]]
+    inside = [left for _, _, left in polls if begin <= left < end]
     wanted = {poller.looks_at(number) for number in range(poller.waiting)}
     return Observed(
         waiting=poller.waiting,
         first_round=first_round,
         looks_per_second=len(inside) / (end - begin),
-        lateness=lateness(looks, wanted, started, begin, end),
+        lateness=lateness(polls, wanted, started, begin, end),
         cpu_share=(cpu_after - cpu_before) / (end - begin),
         connections=report["most_connections"],
         opened=report["opened"],
         lags=_lags(told["lags"], begin, end),
         start_lag=max((lag for at, lag in told["lags"] if at - lag < begin), default=0.0),
         memory=memory,
-        stub_late=percentile([left - came - DELAY for _, came, left in looks], 99),
+        stub_late=percentile([left - came - DELAY for _, came, left in polls], 99),
     )
 
 
 def lateness(
-    looks: list[tuple[str, float, float]], wanted: set[str], started: float, begin: float, end: float
+    polls: list[tuple[str, float, float]], wanted: set[str], started: float, begin: float, end: float
 ) -> list[float]:
     """
-    Return how late each look was that arrived in the window, or should have.
+    Return how late each poll was that arrived in the window, or should have.
 
-    A look is due one interval after the answer to the look before; the first one, within one interval of the start.
-    It is on time when it arrives at the server by then. Looks that are still overdue at the end count with the time by
+    A poll is due one interval after the answer to the poll before; the first one, within one interval of the start.
+    It is on time when it arrives at the server by then. Polls that are still overdue at the end count with the time by
     which they are, or else a client that makes none would look best.
     """
     late: list[float] = []
     due = dict.fromkeys(wanted, started + INTERVAL)
-    for what, came, left in sorted(looks, key=lambda look: look[1]):
+    for what, came, left in sorted(polls, key=lambda poll: poll[1]):
         if what in due and came < end:
             if came >= begin:
                 late.append(max(0.0, came - due[what]))
@@ -134,7 +134,7 @@ def _wait_for_all(poller: Poller, stub: processes.Stub, started: float) -> float
     while time.monotonic() < started + LATEST:
         time.sleep(1)
         first: dict[str, float] = {}
-        for what, _, left in stub.report()["looks"]:
+        for what, _, left in stub.report()["polls"]:
             first.setdefault(what, left)
         if wanted <= first.keys() and time.monotonic() >= started + SOONEST:
             return max(first[what] for what in wanted) - started

@@ -24,7 +24,7 @@ class Poller:
     :param trigger: path of the class, as in Airflow's table of triggers.
     :param arguments: of the trigger for the job of a number.
     :param connection: Airflow connection for the stub on a port.
-    :param looks_at: what the stub calls the thing looked at for that job.
+    :param looks_at: what the stub calls the thing polled for that job.
     :param waiting: triggers at once.
     :param way: how it polls.
     """
@@ -124,7 +124,7 @@ PEERS = (
         arguments=_dbt,
         connection=lambda port: {"conn_type": "dbt_cloud", "host": f"{HOST}:{port}", "password": "a-key", "login": "1"},
         looks_at=str,
-        way="an aiohttp session per look",
+        way="an aiohttp session per poll",
     ),
     Poller(
         name="common-ai",

@@ -1,4 +1,4 @@
-"""A thousand waiting triggers, one look each: ours and the peers' against the same server."""
+"""A thousand waiting triggers, one poll each: ours and the peers' against the same server."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ def run(quick: bool) -> Section:
     ours = seen[SINGLE.name]
     late, lag = percentile(ours.lateness, 99), percentile(ours.lags, 99)
     return Section(
-        title="Waiting, one look per video",
+        title="Waiting, one poll per video",
         method=(
-            f"{SINGLE.waiting:,} triggers in one event loop, as in a triggerer; each shall look every {INTERVAL} s at "
+            f"{SINGLE.waiting:,} triggers in one event loop, as in a triggerer; each shall poll every {INTERVAL} s at "
             f"a job that never ends. The server, a process of its own behind TLS, answers after {DELAY * 1000:.0f} ms. "
-            f"The figures are of {seconds:.0f} s, from when every job was looked at once, or {LATEST:.0f} s after the "
+            f"The figures are of {seconds:.0f} s, from when every job was polled once, or {LATEST:.0f} s after the "
             "start."
         ),
         targets=[
             Target("lateness p99", "under 1 s", duration(late), late < 1),
-            Target("CPU a look", "at most 0.6 ms", f"{ours.cpu_per_look * 1000:.2f} ms", ours.cpu_per_look <= 0.6e-3),
+            Target("CPU a poll", "at most 0.6 ms", f"{ours.cpu_per_poll * 1000:.2f} ms", ours.cpu_per_poll <= 0.6e-3),
             Target("connections", "at most 50", str(ours.connections), ours.connections <= 50),
             Target("event-loop lag p99", "under 10 ms", duration(lag), lag < 0.01),
         ],
         parts=[
             Table(
-                ["", "triggers", "looks/s", "lateness p50", "lateness p99", "CPU a look", "against ours"],
+                ["", "triggers", "polls/s", "lateness p50", "lateness p99", "CPU a poll", "against ours"],
                 [_looks(poller, seen[poller.name], ours) for poller in pollers],
             ),
             Table(
@@ -39,7 +39,7 @@ def run(quick: bool) -> Section:
                 [_connections(name, each) for name, each in seen.items()],
             ),
             Table(
-                ["", "until all were looked at", "memory", "server late p99"],
+                ["", "until all were polled", "memory", "server late p99"],
                 [_start(name, each) for name, each in seen.items()],
             ),
             _explained(pollers),
@@ -54,8 +54,8 @@ def _looks(poller: Poller, each: Observed, ours: Observed) -> list[str]:
         f"{each.looks_per_second:.1f}",
         duration(percentile(each.lateness, 50)),
         duration(percentile(each.lateness, 99)),
-        f"{each.cpu_per_look * 1000:.2f} ms",
-        times(each.cpu_per_look, ours.cpu_per_look),
+        f"{each.cpu_per_poll * 1000:.2f} ms",
+        times(each.cpu_per_poll, ours.cpu_per_poll),
     ]
 
 
@@ -72,9 +72,9 @@ def _start(name: str, each: Observed) -> list[str]:
 def _explained(pollers: list[Poller]) -> str:
     fewer = [poller for poller in pollers if poller.waiting < SINGLE.waiting]
     lines = [
-        f"A look is due {INTERVAL} s after the answer to the one before, the first within {INTERVAL} s of the start; "
+        f"A poll is due {INTERVAL} s after the answer to the one before, the first within {INTERVAL} s of the start; "
         "its lateness is what passes from then to its arrival at the server, or to the end of the figures where it is "
-        "still overdue. CPU is the client's whole process, user and system, divided by the answered looks. Loop lag is "
+        "still overdue. CPU is the client's whole process, user and system, divided by the answered polls. Loop lag is "
         "how much later than asked for a pause of 20 ms ends; while the loop is held, the pauses that it swallows "
         "count too. All use their released code unchanged, with log lines below warning off."
     ]

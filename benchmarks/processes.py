@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks import environment, tls
 from benchmarks.places import ROOT, SCRATCH
 
-# A loop that is held by blocking looks gets the word to end only at the end of a round.
+# A loop that is held by blocking polls gets the word to end only at the end of a round.
 PATIENCE = 120.0
 
 

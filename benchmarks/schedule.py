@@ -1,4 +1,4 @@
-"""How many looks a video costs, and how long after its end the look comes that sees it: arithmetic, no waiting."""
+"""How many polls a video costs, and how long after its end the poll comes that sees it: arithmetic, no waiting."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from airflow_provider_kling.lifecycle.waiting import look_delay
+from airflow_provider_kling.lifecycle.waiting import poll_delay
 from benchmarks.numbers import percentile, times
 from benchmarks.report import Section, Table, Target
 
@@ -19,19 +19,19 @@ Schedule = Callable[[float], float]
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Looks and delays of many videos under one schedule."""
+    """Polls and delays of many videos under one schedule."""
 
-    looks: Sequence[int]
+    polls: Sequence[int]
     delays: Sequence[float]
 
     @property
     def mean_looks(self) -> float:
-        """Looks per video."""
-        return sum(self.looks) / len(self.looks)
+        """Polls per video."""
+        return sum(self.polls) / len(self.polls)
 
     @property
     def mean_delay(self) -> float:
-        """Seconds from the end of a video to the look that sees it."""
+        """Seconds from the end of a video to the poll that sees it."""
         return sum(self.delays) / len(self.delays)
 
 
@@ -40,8 +40,8 @@ def run(quick: bool) -> Section:
     draw = random.Random(7)
     number = 2_000 if quick else 100_000
     ends = [_end(draw) for _ in range(number)]
-    ours = _cost(ends, look_delay, draw)
-    started = _cost(ends, look_delay, draw, jitter=True)
+    ours = _cost(ends, poll_delay, draw)
+    started = _cost(ends, poll_delay, draw, jitter=True)
     fixed = _cost(ends, lambda age: FIXED, draw)
     fixed_jittered = _cost(ends, lambda age: FIXED, draw, jitter=True)
     rows = [
@@ -55,15 +55,15 @@ def run(quick: bool) -> Section:
     ]
     met_looks = ours.mean_looks <= 0.5 * fixed.mean_looks
     return Section(
-        title="Look schedule",
+        title="Poll schedule",
         method=(
             f"{number:,} completion times from a log-normal with median {MEDIAN:.0f} s, cut at {SHORTEST:.0f} and "
-            f"{LONGEST:.0f} s, played through `lifecycle.waiting.look_delay`; answers take no time. No clock is "
+            f"{LONGEST:.0f} s, played through `lifecycle.waiting.poll_delay`; answers take no time. No clock is "
             "involved, so this table is the same on every machine."
         ),
         targets=[
             Target(
-                "looks per video",
+                "polls per video",
                 "at most half of a fixed 10 s interval",
                 f"{ours.mean_looks:.2f} against {fixed.mean_looks:.2f} ({ours.mean_looks / fixed.mean_looks:.3f} x)",
                 met_looks,
@@ -76,8 +76,8 @@ def run(quick: bool) -> Section:
             ),
         ],
         parts=[
-            Table(["schedule", "looks per video", "mean delay", "delay p95", "looks against fixed"], rows),
-            Table(["done after", "videos", "looks, ours", "looks, fixed", "delay, ours", "delay, fixed"], by_end),
+            Table(["schedule", "polls per video", "mean delay", "delay p95", "polls against fixed"], rows),
+            Table(["done after", "videos", "polls, ours", "polls, fixed", "delay, ours", "delay, fixed"], by_end),
         ],
     )
 
@@ -87,18 +87,18 @@ def _end(draw: random.Random) -> float:
 
 
 def _cost(ends: Sequence[float], schedule: Schedule, draw: random.Random, *, jitter: bool = False) -> Cost:
-    looks: list[int] = []
+    polls: list[int] = []
     delays: list[float] = []
     for end in ends:
-        # The poller spreads the first looks over up to ten seconds before they are due.
+        # The poller spreads the first polls over up to ten seconds before they are due.
         first = schedule(0.0)
         age, count = first - (draw.uniform(0, min(first, 10.0)) if jitter else 0.0), 1
         while age < end:
             age += schedule(age)
             count += 1
-        looks.append(count)
+        polls.append(count)
         delays.append(age - end)
-    return Cost(looks, delays)
+    return Cost(polls, delays)
 
 
 def _row(name: str, cost: Cost, fixed: Cost) -> list[str]:
@@ -120,8 +120,8 @@ def _by_end(low: float, high: float, ends: Sequence[float], ours: Cost, fixed: C
     return [
         f"{low:.0f} to {min(high, LONGEST):.0f} s",
         f"{len(chosen) / len(ends):.0%}",
-        f"{mean(ours.looks):.1f}",
-        f"{mean(fixed.looks):.1f}",
+        f"{mean(ours.polls):.1f}",
+        f"{mean(fixed.polls):.1f}",
         f"{mean(ours.delays):.1f} s",
         f"{mean(fixed.delays):.1f} s",
     ]

@@ -40,14 +40,14 @@ class Cost:
 
     :param seconds: of worker slots.
     :param visits: at a worker.
-    :param looks: at Kling.
+    :param polls: at Kling.
     :param delays: from the end of each video to the end of the task that waits for it.
     """
 
     videos: int
     seconds: float
     visits: int
-    looks: int
+    polls: int
     charges: int
     delays: list[float]
 
@@ -59,7 +59,7 @@ class Cost:
 
 def run(quick: bool) -> Section:
     """Let each way make some videos in the same Airflow."""
-    # The first look is at 80 s: with shorter videos the figures would not be there sooner.
+    # The first poll is at 80 s: with shorter videos the figures would not be there sooner.
     videos, generation, gap = (1, 75.0, 5.0) if quick else (6, 105.0, 15.0)
     costs = _measure(videos, generation, gap)
     shares = {way: cost.slot_seconds / costs[SYNC].slot_seconds for way, cost in costs.items()}
@@ -71,7 +71,7 @@ def run(quick: bool) -> Section:
             f"{cost.slot_seconds:.1f} s",
             f"{shares[way]:.1%}",
             f"{cost.visits / videos:.4g}",
-            f"{cost.looks / videos:.4g}",
+            f"{cost.polls / videos:.4g}",
             duration(fmean(cost.delays)),
             duration(max(cost.delays)),
             str(cost.charges),
@@ -84,7 +84,7 @@ def run(quick: bool) -> Section:
             f"A real Airflow {airflow_version()} with LocalExecutor and the emulator on the same machine; each way "
             f"makes {videos} videos side by side, which take {generation:.0f} s in real time; the ways begin "
             f"{gap:.0f} s apart, so that not all processes start at once. Intervals are the defaults. A slot is held "
-            "from when a worker of the executor takes a task up until it is free again, looked at 20 times a second; "
+            "from when a worker of the executor takes a task up until it is free again, polled 20 times a second; "
             "the task that submits counts too. That is longer than the process of a task lives: Airflow may notice up "
             f"to {HEARTBEAT} s late that it has ended (`[workers] min_heartbeat_interval`, at its default), and chance "
             "decides how late."
@@ -107,7 +107,7 @@ def run(quick: bool) -> Section:
             Table(
                 [
                     "way", "slot seconds a video", "against the first", "visits at a worker a video",
-                    "looks at Kling a video", "delay after the video's end", "at most", "charges",
+                    "polls a video", "delay after the video's end", "at most", "charges",
                 ],
                 rows,
             )
@@ -144,7 +144,7 @@ def _cost(way: str, videos: int, tries: list[Try], rig: Rig, visits: Visits) -> 
         videos,
         seconds=sum(visits.seconds[one.key] for one in tries),
         visits=sum(visits.visits[one.key] for one in tries),
-        looks=sum(requests.get(prompt, Counter())["get"] for prompt in prompts),
+        polls=sum(requests.get(prompt, Counter())["get"] for prompt in prompts),
         charges=sum(charges[prompt] for prompt in prompts),
         delays=[_ended_at(number, tries) - ends[prompt] for number, prompt in enumerate(prompts)],
     )

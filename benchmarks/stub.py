@@ -1,7 +1,7 @@
 """
 A server of jobs that never end: ``python -m benchmarks.stub CERTIFICATE DELAY TASKS``.
 
-It answers every look after the same delay and writes down when each came and went, so that all clients are measured
+It answers every poll after the same delay and writes down when each came and went, so that all clients are measured
 from outside, by the same clock. It speaks just enough of each API for the clients' own polling code.
 """
 
@@ -33,7 +33,7 @@ class Stub:
 
     def __init__(self, delay: float, tasks: int) -> None:
         self._delay = delay
-        # What was looked at, when the request came, when the answer left.
+        # What was polled, when the request came, when the answer left.
         self._looks: list[tuple[str, float, float]] = []
         self._connections: set[int] = set()
         self._opened = 0
@@ -48,7 +48,7 @@ class Stub:
     # --- the APIs -------------------------------------------------------------------------------------------------
 
     def routes(self) -> list[web.RouteDef]:
-        """Return what each client looks at, and where it submits."""
+        """Return what each client polls, and where it submits."""
         by_path = {
             "/v1/task/{id}": _flat_task,
             "/v1/videos/text2video/{id}": lambda task_id: _kling_answer(_kling_task(task_id)),
@@ -61,15 +61,15 @@ class Stub:
             "/api/v2/accounts/{account}/jobs/{id}/run/": lambda number, _: _dbt_run(str(number)),
             "/api/2.2/jobs/runs/submit": lambda number, _: _databricks_run(number),
         }
-        looks = [web.get(path, self._look(answer)) for path, answer in by_path.items()]
+        polls = [web.get(path, self._poll(answer)) for path, answer in by_path.items()]
         return [
             web.get("/v1/videos/text2video", self._list),
             web.get("/api/2.2/jobs/runs/get", self._databricks_run),
-            *looks,
+            *polls,
             *(web.post(path, self._submit(answer)) for path, answer in submits.items()),
         ]
 
-    def _look(self, answer: Callable[[str], bytes]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def _poll(self, answer: Callable[[str], bytes]) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
             task_id = request.match_info["id"]
             return await self._answer(request, task_id, answer(task_id))
@@ -112,7 +112,7 @@ class Stub:
 
     async def report(self, _: web.Request) -> web.Response:
         """Tell all that was seen."""
-        return web.json_response({"looks": self._looks, "most_connections": self._most, "opened": self._opened})
+        return web.json_response({"polls": self._looks, "most_connections": self._most, "opened": self._opened})
 
     async def run(self, certificate: Path) -> None:
         """Serve until the standard input ends; print both ports."""
@@ -125,7 +125,7 @@ class Stub:
         ports = []
         for runner, context in ((self._runner, server_context(certificate)), (watching, None)):
             await runner.setup()
-            # A thousand clients may knock in the same instant.
+            # A thousand clients may connect in the same instant.
             await web.TCPSite(runner, HOST, 0, ssl_context=context, backlog=2048, shutdown_timeout=0).start()
             ports.append(runner.addresses[0][1])
         print(json.dumps(ports), flush=True)

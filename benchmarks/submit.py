@@ -22,7 +22,7 @@ LABELS = {
     "dbt-cloud": "dbt-cloud: `DbtCloudHook.trigger_job_run`",
     "openai": "openai: `OpenAIHook.create_batch`",
 }
-# Not asked for; but a submit that costs much more than its TLS connection would be worth a look.
+# Not asked for; but a submit that costs much more than its TLS connection would be worth a poll.
 MOST_CPU = 1.25
 
 
@@ -82,12 +82,12 @@ def _submitters(stub: processes.Stub) -> Iterator[dict[str, subprocess.Popen[str
 
 def _submit(stub: processes.Stub, process: subprocess.Popen[str]) -> tuple[float, float, list[str]]:
     """Return wall and CPU seconds of one submit, and the methods of all that the server was asked for it."""
-    before = len(stub.report()["looks"])
+    before = len(stub.report()["polls"])
     assert process.stdin is not None
     process.stdin.write("\n")
     process.stdin.flush()
     wall, cpu = processes.line(process)
-    return wall, cpu, [what.partition(" ")[0] for what, _, _ in stub.report()["looks"][before:]]
+    return wall, cpu, [what.partition(" ")[0] for what, _, _ in stub.report()["polls"][before:]]
 
 
 def _section(

@@ -1,4 +1,4 @@
-"""Which task instance holds which worker, looked at many times a second."""
+"""Which task instance holds which worker, polled many times a second."""
 
 from __future__ import annotations
 

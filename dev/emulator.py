@@ -1,4 +1,4 @@
-"""The emulator as a process of its own, looked at over HTTP."""
+"""The emulator as a process of its own, polled over HTTP."""
 
 from __future__ import annotations
 

@@ -210,7 +210,7 @@ class LocalAirflow:
         """Stop every process that was started, whatever became of it."""
         processes, self._processes = self._processes, {}
         headless, self._headless = self._headless, []
-        stop_all(headless, patience=0)
+        stop_all(headless, policy=0)
         stop_all(processes.values())
         self.api.close()
 

@@ -87,27 +87,27 @@ class Leashed:
 
     def kill(self) -> None:
         """SIGKILL every process of the session, at once and without farewell."""
-        stop_all([self], patience=0)
+        stop_all([self], policy=0)
 
-    def stop(self, patience: float = 10.0) -> None:
-        """End the session: SIGTERM to the leader, and SIGKILL to what is left after ``patience`` seconds."""
-        stop_all([self], patience)
+    def stop(self, policy: float = 10.0) -> None:
+        """End the session: SIGTERM to the leader, and SIGKILL to what is left after ``policy`` seconds."""
+        stop_all([self], policy)
 
 
-def stop_all(processes: Iterable[Leashed], patience: float = 10.0) -> None:
+def stop_all(processes: Iterable[Leashed], policy: float = 10.0) -> None:
     """Stop several sessions, which end side by side."""
     going = list(processes)
-    stop_sessions([one.pid for one in going], patience)
+    stop_sessions([one.pid for one in going], policy)
     for one in going:
         one.process.wait()
         _LEASH.tell(f"-{one.pid}")
 
 
-def stop_sessions(sessions: Collection[int], patience: float) -> None:
-    """SIGTERM to the leaders; when no member is left, or after ``patience`` seconds, SIGKILL to all members."""
-    until = time.monotonic() + patience
+def stop_sessions(sessions: Collection[int], policy: float) -> None:
+    """SIGTERM to the leaders; when no member is left, or after ``policy`` seconds, SIGKILL to all members."""
+    until = time.monotonic() + policy
     alive = members(sessions)
-    if patience > 0:
+    if policy > 0:
         _signal([pid for pid in alive if pid in sessions], signal.SIGTERM)
     while alive and time.monotonic() < until:
         time.sleep(0.05)

@@ -19,7 +19,7 @@ import airflow.sdk
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_kling import clock
+from airflow_provider_kling.compat import clock
 from airflow_provider_kling.emulator import KlingEmulator
 
 # Airflow 3.0 to 3.2 have no task state store: a lookup at Kling alone keeps the promise there, in the tests too.

@@ -23,7 +23,7 @@ def typical_seconds(body: Mapping[str, Any]) -> float:
     """
     Return how long the generation of a request usually takes.
 
-    :param body: the request; a wrong guess costs a few looks or a few seconds, nothing else.
+    :param body: the request; a wrong guess costs a few polls or a few seconds, nothing else.
     """
     model = canonical_model(str(body.get("model")))
     return _TYPICAL_SECONDS.get((model, str(body.get("duration") or "5")), USUAL_SECONDS)

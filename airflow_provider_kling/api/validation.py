@@ -1,7 +1,7 @@
 """
 Refuse before paying: a request against its schema and the known rules of its model.
 
-All faults are found at once, each with the name of its field, so that one failed run is enough to mend a DAG.
+All faults are found at once, each with the name of its field, so that one failed run is enough to fix a DAG.
 """
 
 from __future__ import annotations

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-from airflow_provider_kling import DEFAULT_CONN_ID, clock
+from airflow_provider_kling import DEFAULT_CONN_ID
 from airflow_provider_kling.api.capabilities import TEXT2VIDEO, Capability
 from airflow_provider_kling.api.errors import STALE_TOKEN_CODES
+from airflow_provider_kling.compat import clock
 from airflow_provider_kling.exceptions import (
     KlingAuthenticationError,
     KlingConfigurationError,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_kling.hooks.transport import AsyncTransport, SyncTransport
 
 
-_LOOKS_FOR_MISSING, _REPLICA_LAG = 3, 2.0
+_POLLS_OF_MISSING, _REPLICA_LAG = 3, 2.0
 
 # What Airflow shows of a password.
 _ASTERISKS = "***"
@@ -42,7 +43,7 @@ class KlingHook(BaseHook):
     Talk to Kling with the credentials of a connection.
 
     Only :meth:`create_task` costs money. Nothing here is retried, but for a token that the server calls stale,
-    and a look that finds nothing.
+    and a poll that finds nothing.
     Use it as a context manager (``with`` on a worker, ``async with`` in a trigger), or call :meth:`close`.
 
     :param kling_conn_id: Airflow connection of type ``kling``.
@@ -114,7 +115,7 @@ class KlingHook(BaseHook):
 
     def get_task(self, task_id: str, capability: Capability = TEXT2VIDEO) -> KlingTask:
         """
-        Look at one task.
+        Poll one task.
 
         :param task_id: Kling's id or the external one.
         :raises KlingTaskNotFoundError: when Kling does not know it, or not yet.
@@ -122,13 +123,13 @@ class KlingHook(BaseHook):
         dialect = self.settings.dialect
         return dialect.read_task(self._send(dialect.get(capability, task_id)), asked_for=task_id)
 
-    def look(self, task_id: str, capability: Capability = TEXT2VIDEO) -> KlingTask | KlingError:
+    def poll_task(self, task_id: str, capability: Capability = TEXT2VIDEO) -> KlingTask | KlingError:
         """
         Do :meth:`get_task` and return what went wrong instead of raising it: material for a decision.
 
         A task that is not found is asked for again: one replica that is behind must not end the wait for a paid video.
         """
-        for left in reversed(range(_LOOKS_FOR_MISSING)):
+        for left in reversed(range(_POLLS_OF_MISSING)):
             try:
                 return self.get_task(task_id, capability)
             except KlingError as error:
@@ -185,8 +186,8 @@ class KlingHook(BaseHook):
         dialect = (await self.asettings()).dialect
         return dialect.read_task(await self._asend(dialect.get(capability, task_id)), asked_for=task_id)
 
-    async def alook(self, task_id: str, capability: Capability = TEXT2VIDEO) -> KlingTask | KlingError:
-        """Do :meth:`look` without blocking the event loop."""
+    async def apoll_task(self, task_id: str, capability: Capability = TEXT2VIDEO) -> KlingTask | KlingError:
+        """Do :meth:`poll_task` without blocking the event loop."""
         try:
             return await self.aget_task(task_id, capability)
         except KlingError as error:
@@ -197,7 +198,7 @@ class KlingHook(BaseHook):
         dialect = (await self.asettings()).dialect
         return dialect.read_list(await self._asend(dialect.list_page(capability, page, page_size)))
 
-    # --- the doors ------------------------------------------------------------------------------------------------
+    # --- the two transports ---------------------------------------------------------------------------------------
 
     def _send(self, request: Request) -> Response:
         from airflow_provider_kling.hooks.transport import SyncTransport

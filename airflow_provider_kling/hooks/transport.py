@@ -1,5 +1,5 @@
 """
-The two doors to the network: ``requests`` for workers, ``aiohttp`` for the triggerer.
+The two transports: ``requests`` for workers, ``aiohttp`` for the triggerer.
 
 They carry a :class:`Request` there and a :class:`Response` back, and know nothing of Kling. Neither follows a
 redirect (a POST would become a GET) nor reads ``.netrc`` (which would replace the key).
@@ -140,7 +140,7 @@ def _no_answer(base_url: str, error: Exception, *, sent: bool) -> KlingConnectio
 
 
 def _environment_authorities() -> ssl.SSLContext | bool:
-    """Trust whom ``requests`` trusts: behind a proxy that opens TLS, only the workers could look otherwise."""
+    """Trust whom ``requests`` trusts: behind a proxy that opens TLS, only the workers could poll otherwise."""
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     if not bundle:
         return True

@@ -1,4 +1,4 @@
-"""When one walk over the account's list of tasks is cheaper than a look at each of them."""
+"""When one walk over the account's list of tasks is cheaper than a poll of each of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PAGE_SIZE = 500
 # Pages that a walk may spend before it must have found as many of those it was made for as it has read pages.
 _ALLOWANCE = 3
 
-# After a walk that did not pay, single looks for ten minutes: the account holds many older tasks, or the list begins
+# After a walk that did not pay, single polls for ten minutes: the account holds many older tasks, or the list begins
 # with them (its order is not documented, and nothing here relies on one).
 WALK_AGAIN = 600.0
 
@@ -20,7 +20,7 @@ def walk_pays(ready: int, waiting: int) -> bool:
     """
     Whether to walk, judged before the first page.
 
-    :param ready: looks that are due, each a request of its own otherwise.
+    :param ready: polls that are due, each a request of its own otherwise.
     :param waiting: all that is waited for; the list holds at least these.
     """
     return ready > ceil(waiting / PAGE_SIZE) + _ALLOWANCE
@@ -46,7 +46,7 @@ class Walk:
 
     @property
     def over(self) -> bool:
-        """Whether to stop: all found, no page left, or single looks are cheaper from here."""
+        """Whether to stop: all found, no page left, or single polls are cheaper from here."""
         return self.ended or not self.missing or not self.pays
 
     @property

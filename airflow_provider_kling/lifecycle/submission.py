@@ -122,7 +122,7 @@ class Policy:
     jitter: float = 0.5
 
 
-def opening(stored: Record | None, wish: Wish, fields: dict[str, str], *, first_try: bool, now: float) -> Record:
+def initial_record(stored: Record | None, wish: Wish, fields: dict[str, str], *, first_try: bool, now: float) -> Record:
     """
     Return the record to begin a try with.
 
@@ -233,7 +233,7 @@ def _not_found(record: Record, error: KlingError, now: float, policy: Policy) ->
 
 
 def _lookup_failed(record: Record, error: KlingError, now: float, policy: Policy) -> tuple[Record, Step]:
-    """A lookup that errors is not a "not found": look again, and never submit on the strength of it."""
+    """A lookup that errors is not a "not found": look it up again, and never submit on the strength of it."""
     error.about(
         task_state=TaskState.EXISTS if record.task_id else TaskState.MAY_EXIST,
         task_id=record.task_id,

@@ -1,5 +1,5 @@
 """
-What one look at a task means: done, failed, look again in n seconds, or timed out.
+What one poll of a task means: done, failed, poll again in n seconds, or timed out.
 
 The sync operator, the trigger and the sensor all call :func:`decide`, so that they cannot drift apart.
 """
@@ -54,24 +54,24 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class LookAgain:
-    """Nothing is decided; look again in ``seconds``. ``why`` is set when something is worth a line in the log."""
+class PollAgain:
+    """Nothing is decided; poll again in ``seconds``. ``why`` is set when something is worth a line in the log."""
 
     seconds: float
     why: str = ""
 
 
-Verdict = Done | Failed | LookAgain
+Verdict = Done | Failed | PollAgain
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class PollPolicy:
     """
-    How long and how often to look.
+    How long and how often to poll.
 
     :param submitted_at: when the task was submitted, or else when the waiting began (seconds since the epoch).
     :param deadline: when to give up (seconds since the epoch).
-    :param poll_interval: seconds between looks; ``None`` follows the usual course of a generation.
+    :param poll_interval: seconds between polls; ``None`` follows the usual course of a generation.
     :param typical: how long such a generation usually takes, in seconds.
     """
 
@@ -81,14 +81,14 @@ class Patience:
     typical: float = USUAL_SECONDS
 
     def delay(self, now: float) -> float:
-        """Return the seconds until the next look, which is never later than the deadline."""
-        usual = self.poll_interval or look_delay(now - self.submitted_at, self.typical)
+        """Return the seconds until the next poll, which is never later than the deadline."""
+        usual = self.poll_interval or poll_delay(now - self.submitted_at, self.typical)
         return max(0.0, min(usual, self.deadline - now))
 
 
-def look_delay(age: float, typical: float = USUAL_SECONDS) -> float:
+def poll_delay(age: float, typical: float = USUAL_SECONDS) -> float:
     """
-    Return the seconds to wait before looking at a task of this age.
+    Return the seconds to wait before polling a task of this age.
 
     Of the usual 105 s: nothing can be missed before the first minute is over, most ends come in the two minutes after
     it, and what takes longer is in no hurry. Of another generation: the same course, faster or slower.
@@ -104,22 +104,22 @@ def look_delay(age: float, typical: float = USUAL_SECONDS) -> float:
     return min(60.0, 15 + (age - 180 * pace) / 20)
 
 
-def decide(seen: KlingTask | KlingError, patience: Patience, now: float, *, seen_at: float = 0.0) -> Verdict:
+def decide(seen: KlingTask | KlingError, policy: PollPolicy, now: float, *, seen_at: float = 0.0) -> Verdict:
     """
-    Decide on one look.
+    Decide on one poll.
 
-    :param seen: the task as it is now, or what went wrong while looking.
+    :param seen: the task as it is now, or what went wrong while polling.
     :param now: seconds since the epoch.
     :param seen_at: when the task was last found, where that is known.
     """
     if isinstance(seen, KlingError):
-        return _decide_on_trouble(seen, patience, now, found_at=max(patience.submitted_at, seen_at))
+        return _decide_on_trouble(seen, policy, now, found_at=max(policy.submitted_at, seen_at))
     if seen.task_status is TaskStatus.FAILED:
         return Failed(failure(seen))
     if seen.task_status is TaskStatus.SUCCEED:
         return Done(seen) if seen.videos else Failed(_no_video(seen))
     why = f"unknown task_status {seen.raw_status!r}" if seen.task_status is TaskStatus.UNKNOWN else ""
-    return _again(patience, now, f"task_status is still {seen.raw_status!r}", why=why)
+    return _again(policy, now, f"task_status is still {seen.raw_status!r}", why=why)
 
 
 def failure(task: KlingTask) -> KlingTaskFailedError:
@@ -138,26 +138,26 @@ def failure(task: KlingTask) -> KlingTaskFailedError:
 
 
 def is_trouble(error: KlingError) -> bool:
-    """Whether it says something of the looks, and nothing of the task."""
+    """Whether it says something of the polls, and nothing of the task."""
     return not isinstance(error, (KlingTaskFailedError, KlingResultError, KlingTaskTimeoutError))
 
 
-def _decide_on_trouble(error: KlingError, patience: Patience, now: float, *, found_at: float) -> Verdict:
+def _decide_on_trouble(error: KlingError, policy: PollPolicy, now: float, *, found_at: float) -> Verdict:
     error.about(task_state=TaskState.EXISTS)
     if isinstance(error, _HOPELESS):
         return Failed(error)
     if isinstance(error, KlingTaskNotFoundError) and now - found_at > NOT_FOUND_GRACE:
         return Failed(error)
-    # Retry-After is the server's word on when a look can succeed; the schedule's own is a guess.
+    # Retry-After is the server's word on when a poll can succeed; the schedule's own is a guess.
     asked = (error.retry_after or 0.0) if isinstance(error, KlingRateLimitError) else 0.0
-    return _again(patience, now, f"the last look failed: {error.message}", why=error.message, at_least=asked)
+    return _again(policy, now, f"the last poll failed: {error.message}", why=error.message, at_least=asked)
 
 
-def _again(patience: Patience, now: float, last: str, *, why: str = "", at_least: float = 0.0) -> Verdict:
-    # What is left of the time after a pause up to the deadline is rounding, and no reason for another look.
-    if patience.deadline - now > _ROUNDING:
-        return LookAgain(max(patience.delay(now), min(at_least, patience.deadline - now)), why)
-    waited = patience.deadline - patience.submitted_at
+def _again(policy: PollPolicy, now: float, last: str, *, why: str = "", at_least: float = 0.0) -> Verdict:
+    # What is left of the time after a pause up to the deadline is rounding, and no reason for another poll.
+    if policy.deadline - now > _ROUNDING:
+        return PollAgain(max(policy.delay(now), min(at_least, policy.deadline - now)), why)
+    waited = policy.deadline - policy.submitted_at
     return Failed(
         KlingTaskTimeoutError(
             f"Waited {waited:.0f} s since submission; {last}.", task_state=TaskState.EXISTS, retryable=True

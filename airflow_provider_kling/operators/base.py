@@ -11,9 +11,9 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 
 from airflow_provider_kling import DEFAULT_CONN_ID
 from airflow_provider_kling.api.validation import Findings, check_fields, check_request, coerce
+from airflow_provider_kling.compat.templates import holds_template
 from airflow_provider_kling.exceptions import KlingError
 from airflow_provider_kling.links.kling import KlingVideoLink
-from airflow_provider_kling.templates import holds_template
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -36,7 +36,7 @@ class KlingOperator(BaseOperator):
     :param extra_body: documented fields of newer models that have no argument here. (templated)
     :param wait_for_completion: wait and return the manifest; else return the task id at once.
     :param deferrable: wait in the triggerer, without a worker slot. Default: ``[operators] default_deferrable``.
-    :param poll_interval: seconds between looks; by default few at first and more when the video is due.
+    :param poll_interval: seconds between polls; by default few at first and more when the video is due.
     :param timeout: seconds (or timedelta) from submission until the wait is given up. Kling goes on; a retry or a
         clear takes the video up.
     :param output_path: where to land the mp4: any ``ObjectStoragePath``; a directory when it ends in ``/``.
@@ -151,7 +151,7 @@ class KlingOperator(BaseOperator):
     def before_paying(self, findings: Findings) -> None:
         """Open the output path, so that it fails before the money is spent; and say what the API may mind."""
         if self.output_path:
-            from airflow_provider_kling.storage import check_output_path
+            from airflow_provider_kling.storage.landing import check_output_path
 
             Findings(tuple(self._output_path_faults())).raise_for_faults("After rendering:")
             check_output_path(self.output_path)
@@ -165,9 +165,9 @@ class KlingOperator(BaseOperator):
         return self._live(context, None)
 
     def resume(self, context: Context, event: Any = None, carried: Mapping[str, Any] | None = None) -> Any:
-        """Go on after a deferral; whatever woke the task up, the record and a look at Kling decide."""
+        """Go on after a deferral; whatever woke the task up, the record and a poll Kling decide."""
+        from airflow_provider_kling.compat.state_store import RecordStore
         from airflow_provider_kling.lifecycle.record import Record
-        from airflow_provider_kling.state_store import RecordStore
 
         # What was carried over is of this very try; the store may hold an older wish if it could not be written.
         record = Record.from_json(carried) if carried else RecordStore(context).load() or _echoed(event)

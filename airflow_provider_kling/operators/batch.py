@@ -7,13 +7,13 @@ from concurrent.futures import as_completed
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_kling import clock
+from airflow_provider_kling.compat import clock
 from airflow_provider_kling.exceptions import KlingError, KlingTaskTimeoutError, TaskState
 from airflow_provider_kling.lifecycle.record import Record
 from airflow_provider_kling.lifecycle.submission import Policy
 from airflow_provider_kling.lifecycle.waiting import Done, Failed, decide
 from airflow_provider_kling.operators.batch_items import Carried, Item, is_reason_to_stop, worth_a_worker
-from airflow_provider_kling.operators.batch_opening import Opening, patience_for
+from airflow_provider_kling.operators.batch_opening import Opening, poll_policy
 from airflow_provider_kling.operators.batch_report import progress, result
 from airflow_provider_kling.operators.landing import several_landings, with_result
 from airflow_provider_kling.operators.life import SHORTEST_DEFERRAL, begin_of
@@ -116,7 +116,7 @@ class BatchLife:
             )
 
     def _advance(self) -> None:
-        """Do all that is due: look at what is paid for, then submit, and land while Kling works on that."""
+        """Do all that is due: poll what is paid for, then submit, and land while Kling works on that."""
         paid_for = [item for item in self._items if item.running]
         self._active = len(paid_for)
         for item in paid_for:
@@ -136,7 +136,7 @@ class BatchLife:
         if not item.adopted:
             self._submit(item)
         if item.adopted and not item.settled:
-            self._look(item)
+            self._poll(item)
         self._active += item.running
 
     def _may_post(self) -> bool:
@@ -187,10 +187,10 @@ class BatchLife:
             if not item.running and not item.settled:
                 item.wake_at = max(item.wake_at, until)
 
-    def _look(self, item: Item) -> None:
-        seen = item.seen or self._hook.look(str(item.record.task_id), self._operator.capability)
+    def _poll(self, item: Item) -> None:
+        seen = item.seen or self._hook.poll_task(str(item.record.task_id), self._operator.capability)
         item.seen = None
-        verdict = decide(seen, patience_for(self._operator, item), clock.now())
+        verdict = decide(seen, poll_policy(self._operator, item), clock.now())
         match verdict:
             case Done(task):
                 item.ended = task
@@ -232,7 +232,7 @@ class BatchLife:
         full = sum(item.running for item in open_items) >= self._operator.max_active
         # A full house admits nobody, whenever they are due.
         admitted = [item for item in open_items if not (full and item.wants_slot)]
-        # The looks at adopted tasks are the trigger's; what else is due needs a worker.
+        # The polls adopted tasks are the trigger's; what else is due needs a worker.
         ours = [item for item in admitted if not (self._operator.deferrable and item.adopted)]
         wake_at = min((item.wake_at for item in ours), default=None)
         seconds = max(0.0, (wake_at or 0.0) - clock.now())
@@ -262,17 +262,17 @@ class BatchLife:
             operator.defer(trigger=DateTimeTrigger(moment), method_name="resume", kwargs=kwargs)
         from airflow_provider_kling.triggers.batch import KlingBatchTrigger
 
-        patience = [(item, patience_for(self._operator, item)) for item in known]
+        policy = [(item, poll_policy(self._operator, item)) for item in known]
         waiting = sum(not item.running for item in open_items)
         trigger = KlingBatchTrigger(
             kling_conn_id=operator.kling_conn_id,
-            tasks=[[item.record.task_id, p.submitted_at, p.deadline, p.typical] for item, p in patience],
+            tasks=[[item.record.task_id, p.submitted_at, p.deadline, p.typical] for item, p in policy],
             enough=worth_a_worker(len(known), waiting=waiting, max_active=operator.max_active),
             wake_at=wake_at,
             capability=operator.capability.name,
             poll_interval=operator.poll_interval,
         )
-        latest = max(p.deadline for _, p in patience)
+        latest = max(p.deadline for _, p in policy)
         net = timedelta(seconds=max(0.0, latest - clock.now()) + 600)
         operator.defer(trigger=trigger, method_name="resume", kwargs=kwargs, timeout=net)
 

@@ -21,8 +21,8 @@ from airflow_provider_kling.lifecycle.submission import VISIBILITY
 
 if TYPE_CHECKING:
     from airflow_provider_kling.api.task import KlingTask
+    from airflow_provider_kling.compat.state_store import RecordStore
     from airflow_provider_kling.lifecycle.identity import Wish
-    from airflow_provider_kling.state_store import RecordStore
 
 _FEW = 8
 

@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_kling import clock
 from airflow_provider_kling.api.models import canonical_model, typical_seconds
+from airflow_provider_kling.compat import clock
+from airflow_provider_kling.compat.state_store import History, RecordStore
 from airflow_provider_kling.lifecycle.identity import Wish, field_digests
 from airflow_provider_kling.lifecycle.record import Record
-from airflow_provider_kling.lifecycle.submission import opening
-from airflow_provider_kling.lifecycle.waiting import Patience
+from airflow_provider_kling.lifecycle.submission import initial_record
+from airflow_provider_kling.lifecycle.waiting import PollPolicy
 from airflow_provider_kling.operators.batch_items import Carried, Item
 from airflow_provider_kling.operators.landing import kept_manifest
 from airflow_provider_kling.operators.life import wish_of
-from airflow_provider_kling.state_store import History, RecordStore
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -74,9 +74,9 @@ class Opening:
                 item.record = self._opening(item.store.load(), item.wish, item.body, first_try=item.store.exists)
                 item.done = kept_manifest(self._operator, item.record) is not None
             carried.restore(item)
-            # Only what ended is looked at; the trigger has just looked at the rest. Where that is lost, all are.
+            # Only what ended is polled; the trigger has just polled the rest. Where that is lost, all are.
             if item.adopted and carried.digest and item.record.task_id not in ended:
-                item.wake_at = clock.now() + patience_for(self._operator, item).delay(clock.now())
+                item.wake_at = clock.now() + poll_policy(self._operator, item).delay(clock.now())
         return items
 
     def _identified(self, bodies: list[dict[str, Any]]) -> Iterator[Item]:
@@ -95,11 +95,11 @@ class Opening:
             yield Item(position, body, wish, store, record, opened_at=self._started_at)
 
     def _opening(self, stored: Record | None, wish: Wish, body: dict[str, Any], *, first_try: bool) -> Record:
-        return opening(stored, wish, field_digests(body), first_try=first_try, now=self._started_at)
+        return initial_record(stored, wish, field_digests(body), first_try=first_try, now=self._started_at)
 
 
-def patience_for(operator: KlingText2VideoBatchOperator, item: Item) -> Patience:
-    """Return how long and how often to look at an item."""
+def poll_policy(operator: KlingText2VideoBatchOperator, item: Item) -> PollPolicy:
+    """Return how long and how often to poll an item."""
     submitted_at = item.record.submitted_at or item.opened_at
     deadline = submitted_at + operator.timeout
-    return Patience(submitted_at, deadline, operator.poll_interval, typical_seconds(item.body))
+    return PollPolicy(submitted_at, deadline, operator.poll_interval, typical_seconds(item.body))

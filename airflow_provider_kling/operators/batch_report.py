@@ -68,7 +68,7 @@ def result(items: Sequence[Item], operator: KlingText2VideoBatchOperator, hook: 
 def _told(rows: Iterator[dict[str, Any]], output_path: str | None, name: str) -> dict[str, Any]:
     if not output_path:
         return {"items": list(rows)}
-    from airflow_provider_kling.storage import write_lines
+    from airflow_provider_kling.storage.landing import write_lines
 
     return {"manifest_path": write_lines(output_path, name, map(json.dumps, rows))}
 
@@ -83,7 +83,7 @@ def _rows(items: Sequence[Item], operator: KlingText2VideoBatchOperator, hook: K
 
 
 def _manifest(item: Item, operator: KlingText2VideoBatchOperator, hook: KlingHook) -> Mapping[str, Any]:
-    """Return the manifest of a done item; after a deferral the store knows it, or else a look at Kling."""
+    """Return the manifest of a done item; after a deferral the store knows it, or else a poll Kling."""
     record = item.record
     if not record.manifest:
         try:
@@ -92,7 +92,7 @@ def _manifest(item: Item, operator: KlingText2VideoBatchOperator, hook: KlingHoo
             operator.log.warning("Item %d: %s", item.position, error.message)
     if record.manifest:
         return record.manifest
-    seen = hook.look(record.task_id or record.external_task_id, operator.capability)
+    seen = hook.poll_task(record.task_id or record.external_task_id, operator.capability)
     if isinstance(seen, KlingError):
         operator.log.warning("Item %d is done, and its manifest is lost: %s", item.position, seen)
         return _known(record, operator, "succeed")
@@ -117,7 +117,7 @@ def _known(record: Record, operator: KlingText2VideoBatchOperator, task_status: 
 def _paths(operator: KlingText2VideoBatchOperator, record: Record, task: KlingTask) -> list[str]:
     if not operator.output_path:
         return []
-    from airflow_provider_kling.storage import targets
+    from airflow_provider_kling.storage.landing import targets
 
     return [str(path) for path in targets(operator.output_path, record.external_task_id, len(task.videos))]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_kling.api.capabilities import TEXT2VIDEO
 from airflow_provider_kling.api.models import DEFAULT_MODEL
 from airflow_provider_kling.api.validation import Findings, check_fields, coerce
+from airflow_provider_kling.compat.templates import holds_template
 from airflow_provider_kling.exceptions import KlingConfigurationError, KlingValidationError
 from airflow_provider_kling.operators.base import KlingOperator
-from airflow_provider_kling.templates import holds_template
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from airflow_provider_kling.api.task import KlingTask
+    from airflow_provider_kling.compat.state_store import RecordStore
     from airflow_provider_kling.hooks.kling import KlingHook
     from airflow_provider_kling.lifecycle.record import Record
     from airflow_provider_kling.operators.base import KlingOperator
-    from airflow_provider_kling.state_store import RecordStore
-    from airflow_provider_kling.storage import Landed
+    from airflow_provider_kling.storage.landing import Landed
 
 # One download seldom fills the line to a far CDN; object stores buffer a block of some megabytes for each.
 _AT_ONCE = 4
@@ -28,7 +28,7 @@ def kept_manifest(operator: KlingOperator, record: Record) -> dict[str, Any] | N
     """Return the manifest of videos landed before, so that a clear does not even ask Kling, which forgets."""
     if not (operator.output_path and operator.wait_for_completion and record.manifest):
         return None
-    from airflow_provider_kling.storage import still_there, targets
+    from airflow_provider_kling.storage.landing import still_there, targets
 
     wanted = targets(operator.output_path, record.external_task_id, len(record.landed))
     if [str(path) for path in wanted] != [path for path, _ in record.landed] or not still_there(record.landed):
@@ -52,7 +52,7 @@ def land_videos(
     """
     if not operator.output_path:
         return ()
-    from airflow_provider_kling.storage import land
+    from airflow_provider_kling.storage.landing import land
 
     def refresh() -> KlingTask:
         with _asking:

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_kling import clock
 from airflow_provider_kling.api.models import canonical_model, typical_seconds
+from airflow_provider_kling.compat import clock
+from airflow_provider_kling.compat.state_store import RecordStore
 from airflow_provider_kling.lifecycle.identity import Wish, changed_fields, field_digests, fingerprint
-from airflow_provider_kling.lifecycle.submission import Policy, opening
-from airflow_provider_kling.lifecycle.waiting import Done, Failed, Patience, decide
+from airflow_provider_kling.lifecycle.submission import Policy, initial_record
+from airflow_provider_kling.lifecycle.waiting import Done, Failed, PollPolicy, decide
 from airflow_provider_kling.operators.landing import kept_manifest, land_videos, with_result
 from airflow_provider_kling.operators.submit import Submitter
-from airflow_provider_kling.state_store import RecordStore
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -59,7 +59,7 @@ def begin_of(ti: Any) -> float:
     Return when this try began, in seconds since the epoch.
 
     For what goes on after a deferral, the deferral carries it: Airflow 3.0 and 3.1, and any ``dag.test()``, set
-    start_date anew each time. A limit counted from that is never reached, and a task that failed in this very try looks
+    start_date anew each time. A limit counted from that is never reached, and a task that failed in this very try polls
     like one of an earlier try, to be paid for again.
     """
     started = ti.start_date
@@ -128,7 +128,7 @@ class Life:
                 stored.task_id,
                 stored.external_task_id,
             )
-        return opening(stored, wish, digests, first_try=self._first_try, now=self._started_at)
+        return initial_record(stored, wish, digests, first_try=self._first_try, now=self._started_at)
 
     def _submit(self, record: Record, wish: Wish, body: Mapping[str, Any]) -> tuple[Record, KlingTask]:
         operator = self._operator
@@ -170,10 +170,10 @@ class Life:
     # --- its result -----------------------------------------------------------------------------------------------
 
     def _finish(self, record: Record, seen: KlingTask | KlingError | None) -> dict[str, Any]:
-        patience = self._patience(record)
+        policy = self._poll_policy(record)
         while True:
-            seen = seen or self._hook.look(str(record.task_id), self._operator.capability)
-            verdict = decide(seen, patience, clock.now())
+            seen = seen or self._hook.poll_task(str(record.task_id), self._operator.capability)
+            verdict = decide(seen, policy, clock.now())
             match verdict:
                 case Done(task):
                     landed = land_videos(self._operator, self._hook, record, task)
@@ -183,19 +183,19 @@ class Life:
                     raise error.about(task_id=record.task_id, external_task_id=record.external_task_id)
             if verdict.why:
                 self._operator.log.warning("Task %s: %s.", record.task_id, verdict.why)
-            self._wait(verdict.seconds, record, patience)
+            self._wait(verdict.seconds, record, policy)
             seen = None
 
-    def _patience(self, record: Record) -> Patience:
+    def _poll_policy(self, record: Record) -> PollPolicy:
         submitted_at = record.submitted_at or self._started_at
         deadline = submitted_at + self._operator.timeout
         if self._operator.execution_timeout is not None:
             # Airflow ignores execution_timeout while a task is deferred.
             deadline = min(deadline, self._started_at + self._operator.execution_timeout.total_seconds())
         typical = typical_seconds(self._operator.set_fields())
-        return Patience(submitted_at, deadline, self._operator.poll_interval, typical)
+        return PollPolicy(submitted_at, deadline, self._operator.poll_interval, typical)
 
-    def _wait(self, seconds: float, record: Record, patience: Patience) -> None:
+    def _wait(self, seconds: float, record: Record, policy: PollPolicy) -> None:
         operator = self._operator
         if not operator.deferrable:
             clock.sleep(seconds)
@@ -208,14 +208,14 @@ class Life:
             kling_task_id=str(record.task_id),
             external_task_id=record.external_task_id,
             capability=operator.capability.name,
-            submitted_at=patience.submitted_at,
-            deadline=patience.deadline,
+            submitted_at=policy.submitted_at,
+            deadline=policy.deadline,
             poll_interval=operator.poll_interval,
-            typical=patience.typical,
+            typical=policy.typical,
         )
         operator.defer(
             trigger=trigger,
             method_name="resume",
             kwargs=self._carried(record),
-            timeout=timedelta(seconds=max(0.0, patience.deadline - clock.now())) + _NET,
+            timeout=timedelta(seconds=max(0.0, policy.deadline - clock.now())) + _NET,
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_kling import clock
+from airflow_provider_kling.compat import clock
 from airflow_provider_kling.exceptions import KlingError
 from airflow_provider_kling.lifecycle.submission import (
     Adopt,
@@ -29,9 +29,9 @@ from airflow_provider_kling.lifecycle.submission import (
 if TYPE_CHECKING:
     from airflow_provider_kling.api.capabilities import Capability
     from airflow_provider_kling.api.task import KlingTask
+    from airflow_provider_kling.compat.state_store import RecordStore
     from airflow_provider_kling.hooks.kling import KlingHook
     from airflow_provider_kling.lifecycle.record import Record
-    from airflow_provider_kling.state_store import RecordStore
 
 log = logging.getLogger(__name__)
 

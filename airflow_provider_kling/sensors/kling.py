@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensorOperator, PokeReturnValue, conf
 
-from airflow_provider_kling import DEFAULT_CONN_ID, clock
+from airflow_provider_kling import DEFAULT_CONN_ID
 from airflow_provider_kling.api.capabilities import CAPABILITIES, TEXT2VIDEO
+from airflow_provider_kling.compat import clock
+from airflow_provider_kling.compat.versions import airflow_is_at_least
 from airflow_provider_kling.exceptions import (
     KlingConfigurationError,
     KlingTaskNotFoundError,
@@ -19,14 +21,13 @@ from airflow_provider_kling.exceptions import (
 )
 from airflow_provider_kling.links.kling import KlingVideoLink
 from airflow_provider_kling.triggers.kling import KlingTaskTrigger, names_a_task
-from airflow_provider_kling.versions import airflow_is_at_least
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
     from airflow.sdk.definitions.xcom_arg import PlainXComArg
     from airflow.triggers.base import StartTriggerArgs
 
-    from airflow_provider_kling.lifecycle.waiting import Patience
+    from airflow_provider_kling.lifecycle.waiting import PollPolicy
 
 
 class KlingTaskSensor(BaseSensorOperator):
@@ -39,10 +40,10 @@ class KlingTaskSensor(BaseSensorOperator):
     :param capability: what kind of task it is; some dialects have a path for each.
     :param kling_conn_id: Airflow connection of type ``kling``. (templated)
     :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
-    :param start_from_trigger: wait in the triggerer from the first look on; a worker runs once, at the end, to return
+    :param start_from_trigger: wait in the triggerer from the first poll on; a worker runs once, at the end, to return
         the manifest. Where Airflow cannot start a task there (before 3.3; mapped tasks; an id from a template with
         ``xcom_pull``, unlike ``submit.output``), the sensor is ``deferrable``.
-    :param poke_interval: seconds between looks, in all modes; default 10.
+    :param poke_interval: seconds between polls, in all modes; default 10.
     :param kwargs: see Airflow's ``BaseSensorOperator``: ``mode``, ``timeout``, ``soft_fail`` …
     :raises KlingConfigurationError: when the DAG is parsed, for a capability that does not exist.
     """
@@ -82,7 +83,7 @@ class KlingTaskSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """
-        Take one look.
+        Poll once.
 
         :raises AirflowFailException: when waiting on cannot help.
         """
@@ -98,14 +99,14 @@ class KlingTaskSensor(BaseSensorOperator):
         from airflow_provider_kling.lifecycle.waiting import Done, Failed, decide
 
         capability = CAPABILITIES[self.capability]
-        patience = self._patience(context)
+        policy = self._poll_policy(context)
         with KlingHook(self.kling_conn_id) as hook:
-            seen = hook.look(self.kling_task_id, capability)
+            seen = hook.poll_task(self.kling_task_id, capability)
         if self.reschedule and isinstance(seen, KlingTaskNotFoundError):
             # Each poke is a new process with a new start_date; how long the id is unknown counts from the first.
             first = context["ti"].get_first_reschedule_date(context)
-            patience = replace(patience, submitted_at=first.timestamp()) if first else patience
-        verdict = decide(seen, patience, clock.now())
+            policy = replace(policy, submitted_at=first.timestamp()) if first else policy
+        verdict = decide(seen, policy, clock.now())
         match verdict:
             case Done(task):
                 self.result = task.manifest(capability.name)
@@ -125,7 +126,7 @@ class KlingTaskSensor(BaseSensorOperator):
         return self._look_or_defer(context)
 
     def resume(self, context: Context, event: Any = None) -> Any:
-        """Go on after the trigger; the look decides, whatever the event says."""
+        """Go on after the trigger; the poll decides, whatever the event says."""
         if isinstance(event, Mapping):
             self._begun = event.get("submitted_at")
         return self._look_or_defer(context)
@@ -141,25 +142,25 @@ class KlingTaskSensor(BaseSensorOperator):
             raise
         if poked.is_done:
             return poked.xcom_value
-        patience = self._patience(context)
-        left = patience.deadline - clock.now()
+        policy = self._poll_policy(context)
+        left = policy.deadline - clock.now()
         # A timer may wake us a little early; a deferral of a moment would be no better.
         if left < 1.0:
-            self._time_is_over(patience)
+            self._time_is_over(policy)
         trigger = KlingTaskTrigger(
             kling_conn_id=self.kling_conn_id,
             kling_task_id=self.kling_task_id,
             capability=self.capability,
-            submitted_at=patience.submitted_at,
-            deadline=patience.deadline,
-            poll_interval=patience.poll_interval,
+            submitted_at=policy.submitted_at,
+            deadline=policy.deadline,
+            poll_interval=policy.poll_interval,
         )
         self.defer(trigger=trigger, method_name="resume", timeout=timedelta(seconds=left) + timedelta(minutes=10))
 
-    def _time_is_over(self, patience: Patience) -> NoReturn:
+    def _time_is_over(self, policy: PollPolicy) -> NoReturn:
         from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
 
-        seconds = patience.deadline - patience.submitted_at
+        seconds = policy.deadline - policy.submitted_at
         message = f"Sensor has timed out after {seconds:g} seconds; the task goes on at Kling."
         if self.soft_fail or self.never_fail:
             raise AirflowSkipException(message)
@@ -170,9 +171,9 @@ class KlingTaskSensor(BaseSensorOperator):
             )
         raise AirflowSensorTimeout(message)
 
-    def _patience(self, context: Context) -> Patience:
+    def _poll_policy(self, context: Context) -> PollPolicy:
         """The sensor knows nothing of the submission, so its time runs from its own start."""
-        from airflow_provider_kling.lifecycle.waiting import Patience
+        from airflow_provider_kling.lifecycle.waiting import PollPolicy
         from airflow_provider_kling.operators.life import begin_of
 
         begun = self._begun or begin_of(context["ti"])
@@ -180,7 +181,7 @@ class KlingTaskSensor(BaseSensorOperator):
         if self.execution_timeout is not None:
             # Airflow ignores it while a task is deferred.
             limit = min(limit, self.execution_timeout.total_seconds())
-        return Patience(begun, begun + limit, self.poke_interval)
+        return PollPolicy(begun, begun + limit, self.poke_interval)
 
     def _start_trigger_args(self) -> StartTriggerArgs | None:
         """Return what the scheduler defers this task with, or ``None`` where it cannot."""

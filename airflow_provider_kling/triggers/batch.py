@@ -26,7 +26,7 @@ class KlingBatchTrigger(BaseTrigger):
     :param enough: fire when this many have ended (and a few seconds later, for those that end with them).
     :param wake_at: fire at this time in any case: something else is due then.
     :param capability: decides the path in dialects that have one per capability.
-    :param poll_interval: seconds between looks; ``None`` follows the usual course of a generation.
+    :param poll_interval: seconds between polls; ``None`` follows the usual course of a generation.
     """
 
     def __init__(
@@ -61,8 +61,8 @@ class KlingBatchTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait for all tasks at once; one event at the end."""
-        from airflow_provider_kling import clock
-        from airflow_provider_kling.triggers.settle import settle
+        from airflow_provider_kling.compat import clock
+        from airflow_provider_kling.compat.deferral import wait_for_news_of_deferral
 
         began = clock.now()
         ended: list[str] = []
@@ -81,11 +81,11 @@ class KlingBatchTrigger(BaseTrigger):
         finally:
             for task in (*waits, alarm):
                 task.cancel()
-        await settle(began)
+        await wait_for_news_of_deferral(began)
         yield TriggerEvent({"ended": list(ended)})  # type: ignore[no-untyped-call]
 
     async def _alarm(self) -> None:
-        from airflow_provider_kling import clock
+        from airflow_provider_kling.compat import clock
 
         if self.wake_at is None:
             await asyncio.Event().wait()
@@ -93,18 +93,18 @@ class KlingBatchTrigger(BaseTrigger):
             await clock.asleep(max(0.0, self.wake_at - clock.now()))
 
     async def _wait(self, task: list[Any], ended: list[str]) -> None:
-        from airflow_provider_kling import clock
-        from airflow_provider_kling.lifecycle.waiting import Failed, Patience, is_trouble
+        from airflow_provider_kling.compat import clock
+        from airflow_provider_kling.compat.deferral import report_later
+        from airflow_provider_kling.lifecycle.waiting import Failed, PollPolicy, is_trouble
         from airflow_provider_kling.triggers.poller import Waiter, shared_poller
-        from airflow_provider_kling.triggers.settle import hold_back
 
         task_id, submitted_at, deadline, *typical = task
-        patience = Patience(submitted_at, deadline, self.poll_interval, *typical)
-        waiter = Waiter(task_id, CAPABILITIES[self.capability], patience)
+        policy = PollPolicy(submitted_at, deadline, self.poll_interval, *typical)
+        waiter = Waiter(task_id, CAPABILITIES[self.capability], policy)
         began = clock.now()
         async for _, verdict in shared_poller(self.kling_conn_id).follow(waiter):
             if isinstance(verdict, Failed) and is_trouble(verdict.error):
-                await hold_back(verdict.error, task_id, self.log, began)
+                await report_later(verdict.error, task_id, self.log, began)
         ended.append(task_id)
 
     async def on_kill(self) -> None:

@@ -14,7 +14,7 @@ from airflow_provider_kling.api.models import USUAL_SECONDS
 if TYPE_CHECKING:
     from airflow_provider_kling.api.task import KlingTask
     from airflow_provider_kling.exceptions import KlingError
-    from airflow_provider_kling.lifecycle.waiting import LookAgain
+    from airflow_provider_kling.lifecycle.waiting import PollAgain
 
 
 class KlingTaskTrigger(BaseTrigger):
@@ -22,7 +22,7 @@ class KlingTaskTrigger(BaseTrigger):
     Fire once nothing more can be gained by waiting for a task.
 
     It never pays and never downloads, so it may run twice. Its event carries ids and no result: the worker takes one
-    look of its own, which keeps signed URLs out of Airflow's trigger and task tables.
+    poll of its own, which keeps signed URLs out of Airflow's trigger and task tables.
 
     :param kling_conn_id: Airflow connection of type ``kling``.
     :param kling_task_id: Kling's id of the task.
@@ -31,7 +31,7 @@ class KlingTaskTrigger(BaseTrigger):
         default Airflow's own limit of the deferral.
     :param external_task_id: given back in the event.
     :param capability: decides the path in dialects that have one per capability.
-    :param poll_interval: seconds between looks; ``None`` follows the usual course of a generation.
+    :param poll_interval: seconds between polls; ``None`` follows the usual course of a generation.
     :param typical: how long such a generation usually takes, in seconds.
     """
 
@@ -72,15 +72,15 @@ class KlingTaskTrigger(BaseTrigger):
         return path, {name: value for name, value in kwargs.items() if value is not None}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look, wait, look again; one event at the end."""
+        """Poll, wait, poll again; one event at the end."""
         # Imported here: the worker, which only names this class when it defers, needs none of it.
-        from airflow_provider_kling import clock
-        from airflow_provider_kling.triggers.settle import settle
+        from airflow_provider_kling.compat import clock
+        from airflow_provider_kling.compat.deferral import wait_for_news_of_deferral
 
         began = clock.now()
         # The worker says what is wrong with an id that is none.
         status = await self._wait(began) if names_a_task(self.kling_task_id) else "failed"
-        await settle(began)
+        await wait_for_news_of_deferral(began)
         yield TriggerEvent(  # type: ignore[no-untyped-call]
             {
                 "status": status,
@@ -91,21 +91,21 @@ class KlingTaskTrigger(BaseTrigger):
         )
 
     async def _wait(self, began: float) -> str:
-        from airflow_provider_kling.lifecycle.waiting import Done, LookAgain, Patience, is_trouble
+        from airflow_provider_kling.compat.deferral import report_later
+        from airflow_provider_kling.lifecycle.waiting import Done, PollAgain, PollPolicy, is_trouble
         from airflow_provider_kling.triggers.poller import Waiter, shared_poller
-        from airflow_provider_kling.triggers.settle import hold_back
 
         typical = self.typical or USUAL_SECONDS
-        patience = Patience(self.submitted_at or began, self._deadline(), self.poll_interval, typical)
-        waiter = Waiter(self.kling_task_id, CAPABILITIES[self.capability], patience)
+        policy = PollPolicy(self.submitted_at or began, self._deadline(), self.poll_interval, typical)
+        waiter = Waiter(self.kling_task_id, CAPABILITIES[self.capability], policy)
         status = "failed"
         async for seen, verdict in shared_poller(self.kling_conn_id).follow(waiter):
-            if isinstance(verdict, LookAgain):
+            if isinstance(verdict, PollAgain):
                 self._log_news(seen, verdict)
             elif isinstance(verdict, Done):
                 status = "done"
             elif is_trouble(verdict.error):
-                await hold_back(verdict.error, self.kling_task_id, self.log, began)
+                await report_later(verdict.error, self.kling_task_id, self.log, began)
         return status
 
     def _deadline(self) -> float:
@@ -117,9 +117,9 @@ class KlingTaskTrigger(BaseTrigger):
             return float("inf")
         return (limit if limit.tzinfo else limit.replace(tzinfo=UTC)).timestamp()
 
-    def _log_news(self, seen: KlingTask | KlingError, verdict: LookAgain) -> None:
+    def _log_news(self, seen: KlingTask | KlingError, verdict: PollAgain) -> None:
         if verdict.why:
-            self.log.warning("Task %s: %s; looking again in %.0f s.", self.kling_task_id, verdict.why, verdict.seconds)
+            self.log.warning("Task %s: %s; polling again in %.0f s.", self.kling_task_id, verdict.why, verdict.seconds)
         elif not isinstance(seen, Exception):
             self.log.info("Task %s is %s.", self.kling_task_id, seen.raw_status)
 

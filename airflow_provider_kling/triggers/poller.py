@@ -1,8 +1,8 @@
 """
 The shared poller: one per connection and event loop, behind all of its triggers.
 
-A trigger per video is Airflow's view. Behind it, one session and one bounded pool of connections look at all tasks of a
-connection, each when it is due; where the dialect has a list and many are due at once, one walk over its pages looks at
+A trigger per video is Airflow's view. Behind it, one session and one bounded pool of connections poll all tasks of a
+connection, each when it is due; where the dialect has a list and many are due at once, one walk over its pages polls
 all of them. Airflow's own shared streams (3.3) serve asset watchers only, so task triggers must share by themselves.
 """
 
@@ -19,7 +19,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from airflow_provider_kling import clock
+from airflow_provider_kling.compat import clock
 from airflow_provider_kling.exceptions import (
     KlingAuthenticationError,
     KlingError,
@@ -28,7 +28,7 @@ from airflow_provider_kling.exceptions import (
 )
 from airflow_provider_kling.hooks.kling import KlingHook
 from airflow_provider_kling.lifecycle.grouping import PAGE_SIZE, WALK_AGAIN, Walk, walk_pays
-from airflow_provider_kling.lifecycle.waiting import LookAgain, Patience, Verdict, decide
+from airflow_provider_kling.lifecycle.waiting import PollAgain, PollPolicy, Verdict, decide
 
 if TYPE_CHECKING:
     from airflow_provider_kling.api.capabilities import Capability
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 
 MAX_CONNECTIONS = 50
 
-# A restarted triggerer brings back thousands of triggers in one second: their first looks are spread over this time.
+# A restarted triggerer brings back thousands of triggers in one second: their first polls are spread over this time.
 _SPREAD = 10.0
 
 # Tasks of a page judged in one go; the event loop belongs to all triggers of the triggerer.
 _BREATH = 100
 
-# Looks due within this time are made together: a wake-up of the loop per look would cost more than the look.
+# Polls due within this time are made together: a wake-up of the loop per poll would cost more than the poll.
 _TOGETHER = 0.1
 
 # A Retry-After of hours (a daily quota; milliseconds taken for seconds) must not keep deadlines from being noticed.
@@ -51,7 +51,7 @@ _LONGEST_HOLD = 300.0
 # After a walk that met an error: asking the list again at every wake-up would add to its trouble.
 _LIST_LEFT_ALONE = 60.0
 
-Look = tuple["KlingTask | KlingError", Verdict]
+PollResult = tuple["KlingTask | KlingError", Verdict]
 
 
 @dataclass(eq=False)
@@ -60,8 +60,8 @@ class Waiter:
 
     task_id: str
     capability: Capability
-    patience: Patience
-    looks: asyncio.Queue[Look | BaseException] = field(default_factory=asyncio.Queue)
+    policy: PollPolicy
+    news: asyncio.Queue[PollResult | BaseException] = field(default_factory=asyncio.Queue)
     status: str | None = None
     seen_at: float = 0.0
     gone: bool = False
@@ -71,7 +71,7 @@ class Waiter:
 
 class SharedPoller:
     """
-    Look at all tasks that the triggers of one connection wait for.
+    Poll all tasks that the triggers of one connection wait for.
 
     It starts with the first waiter and ends when the last one leaves. Retry-After holds for all its waiters; another
     connection has a poller of its own, so a slow or broken account never delays another's.
@@ -94,16 +94,16 @@ class SharedPoller:
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self._runner: asyncio.Task[None] | None = None
 
-    async def follow(self, waiter: Waiter) -> AsyncIterator[Look]:
-        """Yield each look that brings news: a change of status, trouble, and at last what ends the wait."""
+    async def follow(self, waiter: Waiter) -> AsyncIterator[PollResult]:
+        """Yield each poll that brings news: a change of status, trouble, and at last what ends the wait."""
         self._join(waiter)
         try:
             while True:
-                look = await waiter.looks.get()
-                if isinstance(look, BaseException):
-                    raise look
-                yield look
-                if not isinstance(look[1], LookAgain):
+                result = await waiter.news.get()
+                if isinstance(result, BaseException):
+                    raise result
+                yield result
+                if not isinstance(result[1], PollAgain):
                     return
         finally:
             # Nothing is awaited here: a cancelled trigger's clean-up must be immediate (apache/airflow#56372).
@@ -113,7 +113,7 @@ class SharedPoller:
 
     def _join(self, waiter: Waiter) -> None:
         self._waiters.add(waiter)
-        delay = waiter.patience.delay(clock.now())
+        delay = waiter.policy.delay(clock.now())
         self._schedule(waiter, clock.now() + delay - random.uniform(0, min(delay, _SPREAD)))
         if self._runner is None:
             self._runner = asyncio.ensure_future(self._run())
@@ -123,7 +123,7 @@ class SharedPoller:
         entry = (at, waiter.ticket, waiter)
         heapq.heappush(self._due, entry)
         if self._due[0] is entry:
-            # Only what is due before all others wakes the runner: waking it costs more than a look.
+            # Only what is due before all others wakes the runner: waking it costs more than a poll.
             self._changed.set()
 
     # --- the round ------------------------------------------------------------------------------------------------
@@ -134,13 +134,13 @@ class SharedPoller:
                 await self._until_due()
                 ready = self._take_due()
                 if ready:
-                    await self._look_at(ready)
+                    await self._poll_due(ready)
         except asyncio.CancelledError:
             raise
         except BaseException as error:
             # Nobody may wait for a poller that is dead: each trigger raises this, and Airflow retries its task.
             for waiter in self._waiters:
-                waiter.looks.put_nowait(error)
+                waiter.news.put_nowait(error)
             raise
         finally:
             # From here on a new waiter starts a new runner, with the new hook.
@@ -152,12 +152,12 @@ class SharedPoller:
             await hook.aclose()
 
     async def _until_due(self) -> None:
-        """Sleep until the next look is due, or until a waiter joins or leaves."""
+        """Sleep until the next poll is due, or until a waiter joins or leaves."""
         self._changed.clear()
         due_at = max(self._due[0][0], self._held_until) if self._due else float("inf")
         left = due_at - clock.now()
         if left <= 0:
-            # Looks under way must get their turn even when the next ones are due already.
+            # Polls under way must get their turn even when the next ones are due already.
             await asyncio.sleep(0)
             return
         pauses: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._changed.wait())]
@@ -178,46 +178,46 @@ class SharedPoller:
                 ready.append(waiter)
         return ready
 
-    async def _look_at(self, ready: list[Waiter]) -> None:
+    async def _poll_due(self, ready: list[Waiter]) -> None:
         for capability in {waiter.capability for waiter in ready}:
             alike = [waiter for waiter in ready if waiter.capability == capability]
             if await self._should_walk(len(alike)):
                 alike = await self._walk(capability, alike)
             for waiter in alike:
-                task = asyncio.ensure_future(self._look_at_one(waiter))
+                task = asyncio.ensure_future(self._poll_one(waiter))
                 self._under_way.add(task)
                 task.add_done_callback(self._under_way.discard)
 
     # --- one by one -----------------------------------------------------------------------------------------------
 
-    async def _look_at_one(self, waiter: Waiter) -> None:
+    async def _poll_one(self, waiter: Waiter) -> None:
         try:
             async with self._slots:
                 if clock.now() < self._held_until or waiter.gone:
                     self._schedule(waiter, self._held_until)
                     return
-                seen = await self._look(waiter)
-            self._judge(waiter, seen, clock.now())
+                seen = await self._poll(waiter)
+            self._take_in(waiter, seen, clock.now())
         except asyncio.CancelledError:
             raise
         except BaseException as error:
-            waiter.looks.put_nowait(error)
+            waiter.news.put_nowait(error)
 
-    async def _look(self, waiter: Waiter) -> KlingTask | KlingError:
-        """Look at a task; with the connection read anew when its key is refused, as it may be another now."""
+    async def _poll(self, waiter: Waiter) -> KlingTask | KlingError:
+        """Poll a task; with the connection read anew when its key is refused, as it may be another now."""
         async with self._in_use() as hook:
-            seen = await hook.alook(waiter.task_id, waiter.capability)
+            seen = await hook.apoll_task(waiter.task_id, waiter.capability)
             if not isinstance(seen, KlingAuthenticationError):
                 return seen
             if self._hook is hook:
-                # Once for all the looks that this key is refused to.
+                # Once for all the polls that this key is refused to.
                 self._hook = KlingHook(self._conn_id, max_connections=MAX_CONNECTIONS)
         async with self._in_use() as renewed:
-            return await renewed.alook(waiter.task_id, waiter.capability)
+            return await renewed.apoll_task(waiter.task_id, waiter.capability)
 
     @asynccontextmanager
     async def _in_use(self) -> AsyncIterator[KlingHook]:
-        """Give the hook; one that was replaced is closed when its last look is over, as closing it ends them all."""
+        """Give the hook; one that was replaced is closed when its last poll is over, as closing it ends them all."""
         hook = self._hook
         self._uses[hook] += 1
         try:
@@ -229,20 +229,20 @@ class SharedPoller:
                 if hook is not self._hook:
                     await hook.aclose()
 
-    def _judge(self, waiter: Waiter, seen: KlingTask | KlingError, looked_at: float) -> None:
+    def _take_in(self, waiter: Waiter, seen: KlingTask | KlingError, polled_at: float) -> None:
         if waiter.gone:
             return
         self._hold(seen)
-        verdict = decide(seen, waiter.patience, clock.now(), seen_at=waiter.seen_at)
+        verdict = decide(seen, waiter.policy, clock.now(), seen_at=waiter.seen_at)
         if isinstance(seen, KlingError):
             status = waiter.status
         else:
-            status, waiter.seen_at = seen.raw_status, looked_at
-        if not isinstance(verdict, LookAgain) or verdict.why or status != waiter.status:
-            waiter.looks.put_nowait((seen, verdict))
+            status, waiter.seen_at = seen.raw_status, polled_at
+        if not isinstance(verdict, PollAgain) or verdict.why or status != waiter.status:
+            waiter.news.put_nowait((seen, verdict))
         waiter.status = status
-        if isinstance(verdict, LookAgain):
-            self._schedule(waiter, looked_at + max(verdict.seconds, 2 * _TOGETHER))
+        if isinstance(verdict, PollAgain):
+            self._schedule(waiter, polled_at + max(verdict.seconds, 2 * _TOGETHER))
 
     def _hold(self, seen: KlingTask | KlingError) -> None:
         if isinstance(seen, KlingRateLimitError):
@@ -256,15 +256,15 @@ class SharedPoller:
         try:
             return (await self._hook.asettings()).dialect.can_list
         except KlingError:
-            # The single looks meet the same error, and decide on it.
+            # The single polls meet the same error, and decide on it.
             return False
 
     async def _walk(self, capability: Capability, ready: list[Waiter]) -> list[Waiter]:
-        """Look at all waiters on the pages of the list; return those that are due and were not on it."""
+        """Poll all waiters on the pages of the list; return those that are due and were not on it."""
         wanted = {waiter.task_id: waiter for waiter in self._waiters if waiter.capability == capability}
         missing = {waiter for waiter in ready if not waiter.gone}
         walk = Walk(len(missing), waiting=len(wanted))
-        # All looks of a walk count as made at its begin: the next time they are due together, for one walk again.
+        # All polls of a walk count as made at its begin: the next time they are due together, for one walk again.
         began = clock.now()
         while not walk.over:
             try:
@@ -275,13 +275,13 @@ class SharedPoller:
                 self._walk_from = float("inf")
                 break
             except KlingError as error:
-                # Those that are due are looked at singly, or wait; a list in trouble is left alone for a while.
+                # Those that are due are polled singly, or wait; a list in trouble is left alone for a while.
                 self._hold(error)
                 self._walk_from = clock.now() + _LIST_LEFT_ALONE
                 break
             here = {wanted[task.task_id]: task for task in tasks if task.task_id in wanted}
             for number, (waiter, task) in enumerate(here.items()):
-                self._judge(waiter, task, began)
+                self._take_in(waiter, task, began)
                 if number % _BREATH == 0:
                     await asyncio.sleep(0)
             walk = walk.after(len(tasks), found=len(missing & here.keys()))

@@ -15,8 +15,8 @@ import jsonschema
 import pytest
 from airflow.providers_manager import ProvidersManager
 
+from airflow_provider_kling.compat.versions import airflow_is_at_least
 from airflow_provider_kling.get_provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR, get_provider_info
-from airflow_provider_kling.versions import airflow_is_at_least
 from dev.processes import ROOT
 
 pytestmark = pytest.mark.airflow
@@ -81,7 +81,7 @@ def test_airflow_takes_it_up(caplog: pytest.LogCaptureFixture, recwarn: pytest.W
     assert (kling.hook_name, kling.connection_id_attribute_name) == ("Kling", "kling_conn_id")
     assert kling.hook_class_name == f"{PREFIX}hooks.kling.KlingHook"
     assert f"{PREFIX}links.kling.KlingVideoLink" in links
-    # Airflow 3.1 without FAB asks the hook only when the form is drawn; test_standalone looks at that.
+    # Airflow 3.1 without FAB asks the hook only when the form is drawn; test_standalone polls that.
     if airflow_is_at_least("3.2") or find_spec("flask_appbuilder"):
         fields = {name.removeprefix("extra__kling__") for name in forms if name.startswith("extra__kling__")}
         assert fields == set(CONN_FIELDS)

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
+from airflow_provider_kling.compat.versions import airflow_is_at_least
 from airflow_provider_kling.get_provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
-from airflow_provider_kling.versions import airflow_is_at_least
 from tests.airflow.fixtures import Stand
 
 pytestmark = pytest.mark.airflow

@@ -36,8 +36,8 @@ from airflow_provider_kling.lifecycle.submission import (
     PostFailed,
     Step,
     Stop,
+    initial_record,
     next_step,
-    opening,
 )
 
 WISH = Wish("dag", "run", "task", -1, "fingerprint")
@@ -89,7 +89,7 @@ class PaidOnce(RuleBasedStateMachine):
         self.tries += 1
         self.policy = Policy(WISH, self.now, self.now + 3600, self.on_lost_submit)
         stored = None if self.stored is None else Record.from_json(self.stored)
-        self.record = opening(stored, WISH, {}, first_try=self.tries == 1, now=self.now)
+        self.record = initial_record(stored, WISH, {}, first_try=self.tries == 1, now=self.now)
         self.ended = False
         self.advance(None)
 
@@ -219,14 +219,14 @@ NOT_FOUND = LookupFailed(exc.KlingTaskNotFoundError("unknown id"))
 
 
 def test_the_first_try_posts_without_asking() -> None:
-    record, step = next_step(opening(None, WISH, {}, first_try=True, now=1000), None, now=1000, policy=POLICY)
+    record, step = next_step(initial_record(None, WISH, {}, first_try=True, now=1000), None, now=1000, policy=POLICY)
 
     assert step == Post()
     assert record.posted_at == 1000
 
 
 def test_a_later_try_without_a_record_asks_first() -> None:
-    _, step = next_step(opening(None, WISH, {}, first_try=False, now=1000), None, now=1000, policy=POLICY)
+    _, step = next_step(initial_record(None, WISH, {}, first_try=False, now=1000), None, now=1000, policy=POLICY)
 
     assert step == LookUp(WISH.external_task_id(0))
 
@@ -339,7 +339,7 @@ def test_a_changed_request_is_another_wish_and_an_old_one_come_back_is_looked_up
     other = Wish("dag", "run", "task", -1, "other")
     stored = fresh(posted_at=5.0, task_id="t1")
 
-    second = opening(stored, other, {}, first_try=False, now=1000)
+    second = initial_record(stored, other, {}, first_try=False, now=1000)
     assert (second.posted_at, second.task_id, second.earlier) == (None, None, (WISH.key,))
-    third = opening(second, WISH, {}, first_try=False, now=2000)
+    third = initial_record(second, WISH, {}, first_try=False, now=2000)
     assert third.posted_at == 2000

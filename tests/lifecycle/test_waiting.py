@@ -6,9 +6,9 @@ import pytest
 
 from airflow_provider_kling import exceptions as exc
 from airflow_provider_kling.api.task import KlingTask, KlingVideo, TaskStatus
-from airflow_provider_kling.lifecycle.waiting import Done, Failed, LookAgain, Patience, decide, is_trouble, look_delay
+from airflow_provider_kling.lifecycle.waiting import Done, Failed, PollAgain, PollPolicy, decide, is_trouble, poll_delay
 
-PATIENCE = Patience(submitted_at=1000.0, deadline=4600.0, poll_interval=10)
+PATIENCE = PollPolicy(submitted_at=1000.0, deadline=4600.0, poll_interval=10)
 
 
 def task(word: str, *, msg: str = "", video: bool = False) -> KlingTask:
@@ -20,7 +20,7 @@ def task(word: str, *, msg: str = "", video: bool = False) -> KlingTask:
 def test_what_is_not_final_is_looked_at_again(word: str) -> None:
     verdict = decide(task(word), PATIENCE, now=1100)
 
-    assert isinstance(verdict, LookAgain)
+    assert isinstance(verdict, PollAgain)
     assert verdict.seconds == 10
     assert ("unknown" in verdict.why) == (word not in ("submitted", "processing"))
 
@@ -62,7 +62,7 @@ TROUBLE = [
 
 @pytest.mark.parametrize("error", TROUBLE, ids=lambda error: type(error).__name__)
 def test_trouble_never_fails_a_task_that_is_alive_and_paid_for(error: exc.KlingError) -> None:
-    assert isinstance(decide(error, PATIENCE, now=1100), LookAgain)
+    assert isinstance(decide(error, PATIENCE, now=1100), PollAgain)
 
 
 @pytest.mark.parametrize("kind", [exc.KlingAuthenticationError, exc.KlingPermissionError, exc.KlingConfigurationError])
@@ -74,7 +74,7 @@ def test_what_cannot_heal_fails_at_once(kind: type[exc.KlingError]) -> None:
 
 
 def test_not_found_is_believed_after_ten_minutes() -> None:
-    assert isinstance(decide(exc.KlingTaskNotFoundError("x"), PATIENCE, now=1600), LookAgain)
+    assert isinstance(decide(exc.KlingTaskNotFoundError("x"), PATIENCE, now=1600), PollAgain)
     assert isinstance(decide(exc.KlingTaskNotFoundError("x"), PATIENCE, now=1601), Failed)
 
 
@@ -83,7 +83,7 @@ def test_retry_after_is_obeyed() -> None:
     error.retry_after = 42
 
     verdict = decide(error, PATIENCE, now=1100)
-    assert isinstance(verdict, LookAgain)
+    assert isinstance(verdict, PollAgain)
     assert verdict.seconds == 42
 
 
@@ -99,18 +99,18 @@ def test_the_deadline_ends_the_wait_but_never_hides_a_result() -> None:
 def test_the_last_look_is_at_the_deadline() -> None:
     verdict = decide(task("processing"), PATIENCE, now=4597)
 
-    assert isinstance(verdict, LookAgain)
+    assert isinstance(verdict, PollAgain)
     assert verdict.seconds == 3
 
 
 def test_the_usual_course_costs_few_looks_and_little_delay() -> None:
-    """Completion times as published: 83 to 253 s, median 105 s; against a look every ten seconds."""
+    """Completion times as published: 83 to 253 s, median 105 s; against a poll every ten seconds."""
     spread = random.Random(7)
     ends = [min(253.0, max(83.0, spread.lognormvariate(4.65, 0.25))) for _ in range(500)]
-    ours = [_looks(end, look_delay) for end in ends]
-    fixed = [_looks(end, lambda age: 10.0) for end in ends]
+    ours = [_polls(end, poll_delay) for end in ends]
+    fixed = [_polls(end, lambda age: 10.0) for end in ends]
 
-    assert sum(looks for looks, _ in ours) <= 0.5 * sum(looks for looks, _ in fixed)
+    assert sum(polls for polls, _ in ours) <= 0.5 * sum(polls for polls, _ in fixed)
     assert sum(delay for _, delay in ours) <= sum(delay for _, delay in fixed)
 
 
@@ -118,23 +118,23 @@ def test_the_usual_course_costs_few_looks_and_little_delay() -> None:
 def test_a_fast_model_is_looked_at_when_it_is_due(typical: float, ends: tuple[int, int]) -> None:
     """As documented for turbo; by the usual course each would be seen half a minute late."""
     spread = random.Random(7)
-    seen = [_looks(spread.uniform(*ends), lambda age: look_delay(age, typical)) for _ in range(500)]
+    seen = [_polls(spread.uniform(*ends), lambda age: poll_delay(age, typical)) for _ in range(500)]
 
     assert sum(delay for _, delay in seen) / len(seen) < 5
-    assert sum(looks for looks, _ in seen) / len(seen) < 7
+    assert sum(polls for polls, _ in seen) / len(seen) < 7
 
 
 def test_a_poll_interval_wins_over_the_course() -> None:
-    assert Patience(1000.0, 4600.0, poll_interval=10, typical=38).delay(1000.0) == 10
-    assert Patience(1000.0, 4600.0, typical=38).delay(1000.0) == pytest.approx(80 * 38 / 105)
+    assert PollPolicy(1000.0, 4600.0, poll_interval=10, typical=38).delay(1000.0) == 10
+    assert PollPolicy(1000.0, 4600.0, typical=38).delay(1000.0) == pytest.approx(80 * 38 / 105)
 
 
-def _looks(end: float, delay_at) -> tuple[int, float]:  # type: ignore[no-untyped-def]
-    age, looks = 0.0, 0
+def _polls(end: float, delay_at) -> tuple[int, float]:  # type: ignore[no-untyped-def]
+    age, polls = 0.0, 0
     while age < end:
         age += delay_at(age)
-        looks += 1
-    return looks, age - end
+        polls += 1
+    return polls, age - end
 
 
 def test_a_task_that_was_seen_is_missed_for_ten_minutes_first() -> None:
@@ -142,7 +142,7 @@ def test_a_task_that_was_seen_is_missed_for_ten_minutes_first() -> None:
     missing = exc.KlingTaskNotFoundError("x")
 
     assert isinstance(decide(missing, PATIENCE, now=2000), Failed)
-    assert isinstance(decide(missing, PATIENCE, now=2000, seen_at=1990), LookAgain)
+    assert isinstance(decide(missing, PATIENCE, now=2000, seen_at=1990), PollAgain)
     assert isinstance(decide(missing, PATIENCE, now=2600, seen_at=1990), Failed)
 
 
@@ -152,7 +152,7 @@ def test_a_long_retry_after_ends_at_the_deadline() -> None:
 
     verdict = decide(error, PATIENCE, now=1100)
 
-    assert isinstance(verdict, LookAgain)
+    assert isinstance(verdict, PollAgain)
     assert verdict.seconds == 3500
 
 

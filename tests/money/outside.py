@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from airflow.sdk import ObjectStoragePath
 
-from airflow_provider_kling import storage
 from airflow_provider_kling.hooks.transport import AsyncTransport, SyncTransport
+from airflow_provider_kling.storage import landing
 from tests.rig import FakeStore, WorkerCrash
 
 
@@ -29,7 +29,7 @@ class Outside:
             (SyncTransport, "send"),
             (FakeStore, "get"),
             (FakeStore, "set"),
-            (storage, "_stream"),
+            (landing, "_stream"),
             (ObjectStoragePath, "replace"),
         ]
         for owner, name in statements:

@@ -79,7 +79,7 @@ def test_a_crash_at_every_point(
         emulator.reset()
         # A gateway that takes a repeated id for a new task: the provider must not lean on Kling's refusal.
         emulator.settings.duplicates = "accept"
-        # Done at the first look: every further look is the same two points again.
+        # Done at the first poll: every further poll is the same two points again.
         emulator.settings.generation_seconds = 70
         emulator.faults.add(*faults)
         clip = instance(f"run-{point}", with_store=with_store, deferrable=deferrable)

@@ -140,7 +140,7 @@ def test_a_local_path_that_cannot_be_used_is_refused_before_paying(
 
 
 def test_an_unknown_connection(emulator: KlingEmulator, instance: Make) -> None:
-    """With retries left: since 3.1, a secrets backend that does not answer looks the same."""
+    """With retries left: since 3.1, a secrets backend that does not answer polls the same."""
     with pytest.raises(KlingConfigurationError, match="There is no Airflow connection 'nowhere'") as caught:
         instance(kling_conn_id="nowhere").run()
     assert "nothing was charged" in str(caught.value)

@@ -273,8 +273,8 @@ def test_with_a_lost_record_what_exists_does_not_wait_for_what_may_not(
     assert again.run()["succeeded"] == 4
 
     assert len(emulator.ledger) == 4
-    looks = {entry.path.rpartition("/")[2]: entry.at for entry in reversed(emulator.journal_for("get"))}
-    lookups = [at for name, at in looks.items() if name.startswith("af-") and at >= began]
+    polls = {entry.path.rpartition("/")[2]: entry.at for entry in reversed(emulator.journal_for("get"))}
+    lookups = [at for name, at in polls.items() if name.startswith("af-") and at >= began]
     assert len(lookups) == 4
     assert max(lookups) < began + 30
 

@@ -13,12 +13,12 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, XComArg
 from airflow.providers.standard.operators.empty import EmptyOperator
 
-from airflow_provider_kling import storage
 from airflow_provider_kling.emulator import Fault, KlingEmulator
 from airflow_provider_kling.exceptions import KlingBatchError, KlingConnectionError, KlingError, TaskState
 from airflow_provider_kling.hooks.kling import KlingHook
 from airflow_provider_kling.operators.batch_items import Carried
 from airflow_provider_kling.operators.kling import KlingText2VideoBatchOperator
+from airflow_provider_kling.storage import landing
 from tests.provider.test_batch import PROMPTS, both, make_slow, rows, stores
 from tests.rig import FakeStore, Instance, needs_store
 
@@ -57,7 +57,7 @@ def test_where_nothing_can_be_landed_no_retry_buys_more(
     on_item_failure: str,
 ) -> None:
     """A bucket that may be listed and not written to: that shows with the first video."""
-    monkeypatch.setattr(storage, "_stream", refuse)
+    monkeypatch.setattr(landing, "_stream", refuse)
     clips = batch(PROMPTS, max_active=3, deferrable=deferrable, on_item_failure=on_item_failure)
 
     for _ in range(3):
@@ -76,14 +76,14 @@ def test_ids_of_any_length_make_a_file_name(emulator: KlingEmulator, batch: Batc
 def test_a_failure_counts_more_than_the_manifest(
     emulator: KlingEmulator, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "write_lines", refuse)
+    monkeypatch.setattr(landing, "write_lines", refuse)
 
     with pytest.raises(AirflowFailException, match="risk control"):
         batch(["A cat", "risk-control"]).run()
 
 
 def refuse(*_: Any) -> str:
-    raise storage._failed("the disk is full")
+    raise landing._failed("the disk is full")
 
 
 # --- trouble of the account -------------------------------------------------------------------------------------------

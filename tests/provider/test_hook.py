@@ -196,7 +196,7 @@ def test_all_errors_are_one_family() -> None:
 
 
 def test_workers_and_triggerer_trust_the_same_authorities(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Behind a proxy that opens TLS, a submit would go through and no trigger could look at what it made."""
+    """Behind a proxy that opens TLS, a submit would go through and no trigger could poll what it made."""
 
     class NotFound(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -213,13 +213,13 @@ def test_workers_and_triggerer_trust_the_same_authorities(monkeypatch: pytest.Mo
     monkeypatch.setenv("AIRFLOW_CONN_TLS", json.dumps({"conn_type": "kling", "password": "key", "host": host}))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(trusted))
 
-    async def look() -> Any:
+    async def poll() -> Any:
         async with KlingHook("tls") as hook:
-            return await hook.alook("t1")
+            return await hook.apoll_task("t1")
 
     with KlingHook("tls") as hook, pytest.raises(KlingError) as caught:
         hook.get_task("t1")
-    answers = [caught.value, asyncio.run(look())]
+    answers = [caught.value, asyncio.run(poll())]
     server.shutdown()
     server.server_close()
     assert [answer.http_status for answer in answers] == [404, 404]

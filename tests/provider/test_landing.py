@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_kling.emulator import Fault, KlingEmulator
 from airflow_provider_kling.exceptions import KlingDownloadError
-from airflow_provider_kling.mp4 import Mp4Check
-from airflow_provider_kling.storage import targets
+from airflow_provider_kling.storage.landing import targets
+from airflow_provider_kling.storage.mp4 import Mp4Check
 from tests.provider.conftest import Make
 
 FAULTS = [

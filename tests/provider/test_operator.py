@@ -166,7 +166,7 @@ def test_a_fast_model_is_looked_at_early(emulator: KlingEmulator, instance: Make
 
     instance(model="kling-v2-5-turbo", deferrable=deferrable).run()
 
-    # By the usual course, the first look is at 70 to 80 s.
+    # By the usual course, the first poll is at 70 to 80 s.
     assert emulator.clock.now() - began < 60
 
 
@@ -206,7 +206,7 @@ def test_polling_is_rare_while_nothing_can_have_happened(emulator: KlingEmulator
     emulator.settings.generation_seconds = 105
     instance(deferrable=False).run()
 
-    # Looks at about 75, 83, 91, 99 and 107 s.
+    # Polls at about 75, 83, 91, 99 and 107 s.
     assert len(emulator.journal_for("get")) <= 5
 
 

@@ -17,7 +17,7 @@ from airflow_provider_kling.emulator import Fault, KlingEmulator
 from airflow_provider_kling.exceptions import KlingAuthenticationError, KlingInvalidRequestError
 from airflow_provider_kling.hooks.kling import KlingHook
 from airflow_provider_kling.lifecycle.grouping import PAGE_SIZE, Walk, walk_pays
-from airflow_provider_kling.lifecycle.waiting import Done, Failed, LookAgain, Patience, Verdict
+from airflow_provider_kling.lifecycle.waiting import Done, Failed, PollAgain, PollPolicy, Verdict
 from airflow_provider_kling.triggers.poller import SharedPoller, Waiter, shared_poller
 
 Connect = Callable[..., None]
@@ -51,15 +51,15 @@ def submit(number: int, conn_id: str = "kling_default") -> list[str]:
 
 
 async def wait(task_id: str, conn_id: str = "kling_default", interval: float = 0.3, most: float = 20) -> Verdict:
-    return (await looks(task_id, conn_id, interval, most))[-1]
+    return (await polls(task_id, conn_id, interval, most))[-1]
 
 
-async def looks(
+async def polls(
     task_id: str, conn_id: str = "kling_default", interval: float = 0.05, most: float = 20
 ) -> list[Verdict]:
     """Return the verdicts that brought news, the one that ended the wait last."""
     now = time.time()
-    waiter = Waiter(task_id, TEXT2VIDEO, Patience(now, now + most, interval))
+    waiter = Waiter(task_id, TEXT2VIDEO, PollPolicy(now, now + most, interval))
     return [verdict async for _, verdict in shared_poller(conn_id).follow(waiter)]
 
 
@@ -140,7 +140,7 @@ def test_retry_after_holds_for_all_waiters_of_the_account(kling: KlingEmulator, 
 
     gets = kling.journal_for("get")
     refused_at = next(entry.wall for entry in gets if entry.status == 429)
-    # Looks that were out already when the answer came are no fault.
+    # Polls that were out already when the answer came are no fault.
     early = [entry for entry in gets if refused_at + 0.3 < entry.wall < refused_at + 0.95]
     assert early == []
 
@@ -172,9 +172,9 @@ def test_a_list_in_trouble_is_left_alone(kling: KlingEmulator, connect: Connect,
     assert all(isinstance(verdict, Done) for verdict in verdicts)
     (refused,) = kling.journal_for("list")
     if fault.retry_after:
-        # It holds for the single looks as well.
-        looks = [entry.wall - refused.wall for entry in kling.journal_for("get")]
-        assert not [after for after in looks if 0.3 < after < 0.95]
+        # It holds for the single polls as well.
+        polls = [entry.wall - refused.wall for entry in kling.journal_for("get")]
+        assert not [after for after in polls if 0.3 < after < 0.95]
 
 
 def test_a_replaced_key_is_read_again(kling: KlingEmulator, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,16 +227,16 @@ def test_a_refused_key_spoils_no_look_under_way(kling: KlingEmulator, connect: C
     kling.settings.generation_seconds = 0
     slow, refused = submit(2)
 
-    async def race() -> tuple[list[LookAgain], Verdict]:
+    async def race() -> tuple[list[PollAgain], Verdict]:
         async with nothing_left_behind():
             kling.faults.add(Fault("stall", on="get", seconds=0.6))
-            first = asyncio.ensure_future(looks(slow))
+            first = asyncio.ensure_future(polls(slow))
             await asyncio.sleep(0.3)
             kling.faults.add(Fault("unauthorized", on="get"))
             verdict = await wait(refused, interval=0.05)
             *before, last = await first
             assert isinstance(last, Done)
-            return [look for look in before if isinstance(look, LookAgain)], verdict
+            return [result for result in before if isinstance(result, PollAgain)], verdict
 
     troubles, verdict = asyncio.run(race())
 
@@ -266,7 +266,7 @@ def test_a_stalled_account_does_not_delay_another(kling: KlingEmulator, connect:
 
 
 def test_many_looks_at_a_slow_server_wait_here_and_do_not_time_out(kling: KlingEmulator, connect: Connect) -> None:
-    """Four rounds of fifty looks take longer than one answer may; the time before its turn is not the server's."""
+    """Four rounds of fifty polls take longer than one answer may; the time before its turn is not the server's."""
     kling.settings.generation_seconds = 0
     connect("llmprovider", extra={"dialect": "llmprovider", "timeout": 1.0})
     task_ids = submit(200)
@@ -289,13 +289,13 @@ def test_a_waiter_that_leaves_is_looked_at_no_more(kling: KlingEmulator, connect
             await asyncio.sleep(0.5)
             waiting.cancel()
             await asyncio.wait([waiting])
-        looked = len(kling.journal_for("get"))
+        polled = len(kling.journal_for("get"))
         await asyncio.sleep(0.4)
-        return looked
+        return polled
 
-    looked = asyncio.run(leave())
-    assert looked > 1
-    assert len(kling.journal_for("get")) == looked
+    polled = asyncio.run(leave())
+    assert polled > 1
+    assert len(kling.journal_for("get")) == polled
 
 
 def test_a_poller_is_shared_in_a_loop_and_never_between_loops(connect: Connect) -> None:
@@ -316,7 +316,7 @@ def test_a_defect_of_the_poller_is_raised_by_every_waiter(
     async def broken(self: KlingHook, *_: Any) -> Any:
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr(KlingHook, "alook", broken)
+    monkeypatch.setattr(KlingHook, "apoll_task", broken)
     with pytest.raises(RuntimeError, match="a defect"):
         wait_for_all(["x"])
 

@@ -17,12 +17,12 @@ from airflow.providers.common.compat.sdk import (
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.triggers.base import StartTriggerArgs
 
+from airflow_provider_kling.compat.versions import airflow_is_at_least
 from airflow_provider_kling.emulator import Fault, KlingEmulator
 from airflow_provider_kling.exceptions import KlingConfigurationError, KlingTaskTimeoutError
 from airflow_provider_kling.hooks.kling import KlingHook
 from airflow_provider_kling.operators.kling import KlingText2VideoOperator
 from airflow_provider_kling.sensors.kling import KlingTaskSensor
-from airflow_provider_kling.versions import airflow_is_at_least
 from tests.rig import Instance
 
 Sense = Callable[..., Any]
@@ -31,7 +31,7 @@ both = pytest.mark.parametrize("deferrable", [False, True], ids=["poke", "deferr
 
 @pytest.fixture
 def sense(monkeypatch: pytest.MonkeyPatch, emulator: KlingEmulator) -> Sense:
-    # Airflow's own poke loop sleeps and looks at the clock itself.
+    # Airflow's own poke loop sleeps and polls the clock itself.
     monkeypatch.setattr("airflow.sdk.bases.sensor.time.sleep", emulator.advance)
     monkeypatch.setattr("airflow.sdk.bases.sensor.time.monotonic", emulator.clock.now)
 

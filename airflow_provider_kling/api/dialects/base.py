@@ -40,7 +40,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def get(self, capability: Capability, task_id: str) -> Request:
-        """Build the request that looks at one task; ``task_id`` is Kling's id or the external one."""
+        """Build the request that polls one task; ``task_id`` is Kling's id or the external one."""
 
     @abstractmethod
     def list_page(self, capability: Capability, page: int, page_size: int) -> Request:

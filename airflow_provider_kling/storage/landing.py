@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from airflow_provider_kling import clock
+from airflow_provider_kling.compat import clock
 from airflow_provider_kling.exceptions import KlingDownloadError, KlingError, KlingValidationError, TaskState
-from airflow_provider_kling.mp4 import Mp4Check
+from airflow_provider_kling.storage.mp4 import Mp4Check
 
 if TYPE_CHECKING:
     import requests

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_kling import clock
-from airflow_provider_kling.versions import airflow_is_at_least
+from airflow_provider_kling.compat import clock
+from airflow_provider_kling.compat.versions import airflow_is_at_least
 
 if TYPE_CHECKING:
     from airflow_provider_kling.exceptions import KlingError
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 _MARGIN = 3.0
 
 
-# How long a trigger that cannot look keeps that to itself, see hold_back().
-_HOLD_BACK = 60.0
+# How long a trigger that cannot poll keeps that to itself, see report_later().
+_REPORT_AFTER = 60.0
 
 
-async def hold_back(error: KlingError, kling_task_id: str, log: Any, began: float) -> None:
+async def report_later(error: KlingError, kling_task_id: str, log: Any, began: float) -> None:
     """
-    Log that a task cannot be looked at, and return a minute after the start of the trigger, before its event.
+    Log that a task cannot be polled, and return a minute after the start of the trigger, before its event.
 
-    The worker that it wakes may well look (the key or the way out may be missing in the triggerer alone), and hands a
-    task that is still running to a trigger again.
+    The worker that it wakes may well be able to (the key or the way out may be missing in the triggerer alone), and
+    hands a task that is still running to a trigger again.
     """
-    log.warning("Task %s cannot be looked at here: %s", kling_task_id, error)
-    await clock.asleep(max(0.0, began + _HOLD_BACK - clock.now()))
+    log.warning("Task %s cannot be polled here: %s", kling_task_id, error)
+    await clock.asleep(max(0.0, began + _REPORT_AFTER - clock.now()))
 
 
-async def settle(began: float) -> None:
+async def wait_for_news_of_deferral(began: float) -> None:
     """
     Return when an event does no harm any more; at once since Airflow 3.2.2.
 

@@ -1,0 +1,1 @@
+"""What surrounds the provider: all that differs between Airflow versions, and the clock."""
