@@ -13,7 +13,7 @@ os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "True"
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 # One running Airflow for all the tests that need it: two conftests that import its fixture would start two.
-pytest_plugins = ["tests.airflow.fixtures"]
+pytest_plugins = ["tests.airflow.fixtures", "tests.fixtures"]
 
 # Time says nothing on a busy machine; a failing example prints how to replay it.
 settings.register_profile("kling", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)

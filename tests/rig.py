@@ -93,20 +93,6 @@ class Instance:
                 operator.__dict__.update(self.make().__dict__)
 
 
-def listen(instance: Instance, level: str) -> list[str]:
-    """Return a list that fills with what the instance's operators log at this level."""
-    told: list[str] = []
-    make = instance.make
-
-    def listening() -> Any:
-        operator = make()
-        setattr(operator.log, level, lambda text, *args: told.append(text % args))
-        return operator
-
-    instance.make = listening
-    return told
-
-
 class WorkerCrash(BaseException):
     """A kill -9: nothing catches it, nothing is cleaned up on purpose."""
 

@@ -1,128 +1,37 @@
-"""
-The record of a wish in Airflow's task state store (3.3+), or nowhere (3.0 to 3.2).
-
-The store survives retries and a killed worker; XCom does not (it is wiped at every new try). Airflow 3.4 empties the
-store when a task is cleared. Where there is no record, the deterministic ``external_task_id`` and a lookup at Kling
-carry the promise alone.
-"""
+"""Airflow's task state store: there since 3.3, and nowhere before."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
-from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
-
-from airflow_provider_kling.exceptions import KlingConfigurationError, TaskState
-from airflow_provider_kling.lifecycle.record import Record
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-log = logging.getLogger(__name__)
 
-KEY = "kling"
-_MARK = f"{KEY}-history"
-
-
-class History(Enum):
+class StateStore:
     """
-    What is known of the tries before this one.
-
-    NONE: there was none. WHOLE: what they posted has a record. LOST: they may have posted what has none.
-    """
-
-    NONE = auto()
-    WHOLE = auto()
-    LOST = auto()
-
-
-class RecordStore:
-    """
-    Reads and writes the record of one task instance.
+    The values that outlive a try of one task instance, where this Airflow has a place for them.
 
     :param context: Airflow's context of the running task.
-    :param part: which wish, in an operator that has many.
     """
 
-    def __init__(self, context: Context, part: str = "") -> None:
+    def __init__(self, context: Context) -> None:
         values: Mapping[str, Any] = context
         self._store: Any = values.get("task_state_store")
-        self._key = f"{KEY}-{part}" if part else KEY
 
     @property
     def exists(self) -> bool:
         """Whether this Airflow has a store (3.3+)."""
         return self._store is not None
 
-    def load(self) -> Record | None:
-        """
-        Return the record, or ``None`` where nothing was stored.
+    def get(self, key: str) -> Any:
+        """Return a value, or ``None``; raises whatever the store raises."""
+        return self._store.get(key) if self.exists else None
 
-        :raises KlingConfigurationError: when the store cannot be read; that is not the same as an empty store.
-        """
-        stored = self._get(self._key)
-        return None if stored is None else Record.from_json(stored)
-
-    def history(self, *, first_try: bool) -> History:
-        """
-        Tell what a missing record means.
-
-        The first try leaves a mark before anything is paid for; who empties the store (a clear in Airflow 3.4) takes it
-        along. Without a store there are no records, and only the first try knows that nothing was posted.
-
-        :param first_try: whether no try of this task instance can have come before.
-        :raises KlingConfigurationError: when the store cannot be read.
-        """
-        if self._get(_MARK) is not None:
-            return History.WHOLE
-        if not first_try:
-            return History.LOST
-        self._try_to_set(_MARK, True)
-        return History.NONE
-
-    def _get(self, key: str) -> Any:
-        if self._store is None:
-            return None
-        try:
-            return self._store.get(key)
-        except Exception as error:
-            raise KlingConfigurationError(
-                f"Airflow's task state store cannot be read ({type(error).__name__}); nothing was submitted, because "
-                "an earlier try may have paid already.",
-                retryable=True,
-                next_step="A retry reads it again.",
-            ) from error
-
-    def save_intent(self, record: Record) -> None:
-        """
-        Write the record before a paid request.
-
-        :raises KlingConfigurationError: when it cannot be written; the request must not be sent then.
-        """
-        try:
-            self._set(self._key, record.to_json())
-        except Exception as error:
-            raise KlingConfigurationError(
-                f"Airflow's task state store cannot be written ({type(error).__name__}).",
-                task_state=TaskState.NOT_CREATED if record.posted_before is None else TaskState.MAY_EXIST,
-                external_task_id=record.external_task_id,
-                retryable=True,
-                next_step="A retry tries again.",
-            ) from error
-
-    def save(self, record: Record) -> None:
-        """Write what was learned. Losing this costs a lookup, not money, so it never fails a task that is paid for."""
-        self._try_to_set(self._key, record.to_json())
-
-    def _try_to_set(self, key: str, value: Any) -> None:
-        try:
-            self._set(key, value)
-        except Exception as error:
-            log.warning("Airflow's task state store cannot be written (%s); going on.", type(error).__name__)
-
-    def _set(self, key: str, value: Any) -> None:
-        if self._store is None:
+    def set(self, key: str, value: Any) -> None:
+        """Keep plain JSON, never to expire; raises whatever the store raises."""
+        if not self.exists:
             return
         import airflow.sdk
 

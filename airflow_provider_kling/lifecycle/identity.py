@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,7 +89,7 @@ def field_digests(request: Mapping[str, Any]) -> dict[str, str]:
     return {name: _digest([_canonical(value)])[:8] for name, value in sorted(request.items())}
 
 
-def content_digest(requests: list[dict[str, Any]]) -> str:
+def content_digest(requests: Sequence[Mapping[str, Any]]) -> str:
     """Return a digest of many requests, to tell later whether they are still the same."""
     return _digest([_canonical(requests)])
 

@@ -104,7 +104,7 @@ Step = Post | LookUp | Pause | Adopt | Stop
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class SubmitPolicy:
     """
     What the user chose, and what the driver knows of this try.
 
@@ -150,7 +150,7 @@ def initial_record(stored: Record | None, wish: Wish, fields: dict[str, str], *,
     )
 
 
-def next_step(record: Record, answer: Answer | None, *, now: float, policy: Policy) -> tuple[Record, Step]:
+def next_step(record: Record, answer: Answer | None, *, now: float, policy: SubmitPolicy) -> tuple[Record, Step]:
     """
     Return what to do next, and the record to go on with.
 
@@ -195,12 +195,12 @@ def _adopt(record: Record, task: KlingTask, now: float) -> tuple[Record, Step]:
     return replace(record, task_id=task.task_id, submitted_at=submitted_at, pauses=0, troubles=0), Adopt(task)
 
 
-def _is_of_an_earlier_try(record: Record, policy: Policy) -> bool:
+def _is_of_an_earlier_try(record: Record, policy: SubmitPolicy) -> bool:
     """A task that failed in this very try is this try's failure to report, not a reason to pay again at once."""
     return (record.posted_at or 0.0) <= policy.started_at
 
 
-def _next_generation(record: Record, now: float, policy: Policy) -> tuple[Record, Step]:
+def _next_generation(record: Record, now: float, policy: SubmitPolicy) -> tuple[Record, Step]:
     generation = record.generation + 1
     following = Record(
         wish=record.wish,
@@ -215,7 +215,7 @@ def _next_generation(record: Record, now: float, policy: Policy) -> tuple[Record
     return _begin(following, now)
 
 
-def _not_found(record: Record, error: KlingError, now: float, policy: Policy) -> tuple[Record, Step]:
+def _not_found(record: Record, error: KlingError, now: float, policy: SubmitPolicy) -> tuple[Record, Step]:
     record = replace(record, troubles=0)
     left = (record.posted_at or 0.0) + VISIBILITY - now
     if left > 0:
@@ -232,7 +232,7 @@ def _not_found(record: Record, error: KlingError, now: float, policy: Policy) ->
     return _post(replace(record, pauses=0), now)
 
 
-def _lookup_failed(record: Record, error: KlingError, now: float, policy: Policy) -> tuple[Record, Step]:
+def _lookup_failed(record: Record, error: KlingError, now: float, policy: SubmitPolicy) -> tuple[Record, Step]:
     """A lookup that errors is not a "not found": look it up again, and never submit on the strength of it."""
     error.about(
         task_state=TaskState.EXISTS if record.task_id else TaskState.MAY_EXIST,
@@ -245,7 +245,7 @@ def _lookup_failed(record: Record, error: KlingError, now: float, policy: Policy
     return _pause(record, now, policy, f"the lookup failed: {error.message}", error, at_least=_retry_after(error))
 
 
-def _post_failed(record: Record, error: KlingError, now: float, policy: Policy) -> tuple[Record, Step]:
+def _post_failed(record: Record, error: KlingError, now: float, policy: SubmitPolicy) -> tuple[Record, Step]:
     error.about(external_task_id=record.external_task_id)
     if isinstance(error, KlingTaskExistsError):
         found = replace(record, duplicate=True)
@@ -272,7 +272,7 @@ def unposted(record: Record) -> Record:
 def _pause(
     record: Record,
     now: float,
-    policy: Policy,
+    policy: SubmitPolicy,
     why: str,
     error: KlingError,
     *,

@@ -1,8 +1,8 @@
-"""KlingOperator: the life of one wish in Airflow, the same for every capability."""
+"""KlingOperator: arguments, checks and tries that are the same for every capability."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_kling.api.capabilities import Capability
+    from airflow_provider_kling.execution.deferral import DeferredState
     from airflow_provider_kling.hooks.kling import KlingHook
     from airflow_provider_kling.hooks.settings import Settings
+    from airflow_provider_kling.lifecycle.job import Job
     from airflow_provider_kling.lifecycle.record import Record
 
 
@@ -160,28 +162,73 @@ class KlingOperator(BaseOperator):
 
     # --- a try ----------------------------------------------------------------------------------------------------
 
+    def job(self, settings: Settings) -> Job:
+        """
+        Return what is wanted, rendered and checked.
+
+        :param settings: the connection; its dialect and models decide what is accepted.
+        :raises KlingValidationError: listing all faults.
+        """
+        return self._job([self.request(settings)], settings)
+
+    def _job(self, requests: Sequence[Mapping[str, Any]], settings: Settings, **differences: Any) -> Job:
+        from airflow_provider_kling.lifecycle.job import Job
+
+        limit = self.execution_timeout
+        return Job(
+            capability=self.capability,
+            account=settings.account,
+            requests=tuple(requests),
+            external_task_id=str(self.external_task_id) if self.external_task_id else None,
+            wait_for_completion=self.wait_for_completion,
+            deferrable=self.deferrable,
+            poll_interval=self.poll_interval,
+            timeout=self.timeout,
+            execution_timeout=limit.total_seconds() if limit else None,
+            output_path=self.output_path,
+            on_clear=self.on_clear,
+            on_lost_submit=self.on_lost_submit,
+            **differences,
+        )
+
     def execute(self, context: Context) -> Any:
         """Begin a try."""
-        return self._live(context, None)
+        return self._run(context)
 
     def resume(self, context: Context, event: Any = None, carried: Mapping[str, Any] | None = None) -> Any:
-        """Go on after a deferral; whatever woke the task up, the record and a poll Kling decide."""
-        from airflow_provider_kling.compat.state_store import RecordStore
-        from airflow_provider_kling.lifecycle.record import Record
+        """Go on after a deferral; whatever woke the task up, the record and a poll of Kling decide."""
+        from airflow_provider_kling.execution.deferral import DeferredState, ended_of
 
-        # What was carried over is of this very try; the store may hold an older wish if it could not be written.
-        record = Record.from_json(carried) if carried else RecordStore(context).load() or _echoed(event)
-        return self._live(context, record, resumed=True, started_at=(carried or {}).get("started_at"))
+        return self._run(context, resumed=True, deferred=DeferredState.read(carried, event), ended=ended_of(event))
 
-    def _live(
-        self, context: Context, record: Record | None, *, resumed: bool = False, started_at: float | None = None
+    def _run(
+        self,
+        context: Context,
+        *,
+        resumed: bool = False,
+        deferred: DeferredState | None = None,
+        ended: frozenset[str] = frozenset(),
     ) -> Any:
         # What only a running task needs is imported here: a DAG file with this operator is parsed every few seconds.
-        from airflow_provider_kling.operators.life import Life
+        from airflow_provider_kling.execution.run import Execution
+
+        def announce(record: Record) -> None:
+            self.announce(record, context)
 
         with self.talking_to_kling() as hook:
-            self.result = Life(self, context, hook, resumed=resumed, started_at=started_at).live(record)
+            # A task whose id is known only waits: rendering its templates again may give another request.
+            is_known = deferred is not None and deferred.task_id is not None
+            job = self._job([self.set_fields()], hook.settings) if is_known else self.job(hook.settings)
+            execution = Execution(job, context, hook, announce=announce, resumed=resumed, deferred=deferred)
+            self.result = execution.run(ended)
         return self.result
+
+    def announce(self, record: Record, context: Context) -> None:
+        """Push the ids as soon as they are known. XCom is wiped at every new try, so nothing relies on it."""
+        self.record = record
+        for key in ("task_id", "external_task_id"):
+            if value := getattr(record, key):
+                context["ti"].xcom_push(key=key, value=value)
 
     @contextmanager
     def talking_to_kling(self) -> Iterator[KlingHook]:
@@ -197,7 +244,7 @@ class KlingOperator(BaseOperator):
             raise AirflowFailException(str(error)) from error
 
     def on_kill(self) -> None:
-        """Tell the truth: Kling has no cancel, and the video is kept for the next try."""
+        """Log that Kling has no cancel, and that the video is kept for the next try."""
         if self.record is not None:
             from airflow_provider_kling.triggers.kling import STILL_RUNNING
 
@@ -209,21 +256,3 @@ def _seconds(value: Any) -> float | None:
     if seconds is not None and not 0 < seconds < float("inf"):
         raise ValueError
     return seconds
-
-
-def _echoed(event: Any) -> Record | None:
-    """
-    Read the ids back from the trigger's event.
-
-    ``dag.test()`` drops ``defer(kwargs=...)`` (all of Airflow 3), and before 3.3 there is no store.
-    """
-    if not isinstance(event, Mapping) or not event.get("task_id"):
-        return None
-    from airflow_provider_kling.lifecycle.record import Record
-
-    return Record(
-        wish="",
-        external_task_id=str(event.get("external_task_id") or ""),
-        task_id=str(event["task_id"]),
-        submitted_at=event.get("submitted_at"),
-    )

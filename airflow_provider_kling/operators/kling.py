@@ -9,14 +9,15 @@ from airflow_provider_kling.api.capabilities import TEXT2VIDEO
 from airflow_provider_kling.api.models import DEFAULT_MODEL
 from airflow_provider_kling.api.validation import Findings, check_fields, coerce
 from airflow_provider_kling.compat.templates import holds_template
-from airflow_provider_kling.exceptions import KlingConfigurationError, KlingValidationError
+from airflow_provider_kling.exceptions import KlingValidationError
 from airflow_provider_kling.operators.base import KlingOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_kling.hooks.settings import Settings
-    from airflow_provider_kling.operators.batch_items import Carried
+    from airflow_provider_kling.lifecycle.job import Job
+    from airflow_provider_kling.lifecycle.record import Record
 
 
 class KlingText2VideoOperator(KlingOperator):
@@ -123,7 +124,6 @@ class KlingText2VideoBatchOperator(KlingOperator):
         self.request_defaults = request_defaults
         self.max_active = max_active
         self.on_item_failure = on_item_failure
-        self.digest = ""
         self.check_arguments()
 
     def check_arguments(self) -> None:
@@ -183,9 +183,9 @@ class KlingText2VideoBatchOperator(KlingOperator):
         Findings(tuple(wrong)).raise_for_faults("Batch:")
         return [{**defaults, **({"prompt": item} if isinstance(item, str) else item)} for item in items]
 
-    def requests(self, settings: Settings) -> list[dict[str, Any]]:
+    def job(self, settings: Settings) -> Job:
         """
-        Return the checked requests of all items.
+        Return what is wanted: the checked requests of all items.
 
         :raises KlingValidationError: listing the faults of all items; nothing is paid for then.
         """
@@ -197,34 +197,13 @@ class KlingText2VideoBatchOperator(KlingOperator):
             warnings.update(dict.fromkeys(findings.warnings))
         Findings(tuple(faults)).raise_for_faults(f"{self.capability.name} batch")
         self.before_paying(Findings(warnings=tuple(warnings)))
-        return bodies
+        return self._job(
+            bodies, settings, is_batch=True, on_item_failure=self.on_item_failure, max_active=self.max_active
+        )
 
-    def execute(self, context: Context) -> Any:
-        """Begin a try."""
-        return self._live_all(context, None, frozenset())
-
-    def resume(self, context: Context, event: Any = None, carried: Mapping[str, Any] | None = None) -> Any:
-        """Go on after a deferral."""
-        from airflow_provider_kling.operators.batch_items import Carried
-
-        ended = frozenset(event["ended"]) if isinstance(event, Mapping) and "ended" in event else frozenset()
-        return self._live_all(context, Carried(**(carried or {})), ended)
-
-    def _live_all(self, context: Context, carried: Carried | None, ended: frozenset[str]) -> Any:
-        from airflow_provider_kling.lifecycle.identity import content_digest
-        from airflow_provider_kling.operators.batch import BatchLife
-
-        with self.talking_to_kling() as hook:
-            bodies = self.requests(hook.settings)
-            self.digest = content_digest(bodies)
-            if carried and carried.digest not in ("", self.digest):
-                raise KlingConfigurationError(
-                    "The items rendered differently after a deferral; what was submitted is kept.",
-                    retryable=True,
-                    next_step="Make the template of items give the same list each time (no random order, no now()).",
-                )
-            return BatchLife(self, context, hook, carried).live(bodies, ended)
+    def announce(self, record: Record, context: Context) -> None:
+        """Push nothing: the ids of all items are in the manifest."""
 
     def on_kill(self) -> None:
-        """Tell the truth: Kling has no cancel, and the videos are kept for the next try."""
+        """Log that Kling has no cancel, and that the videos are kept for the next try."""
         self.log.warning("Kling has no cancel: tasks submitted so far go on there; clearing this task takes them up.")

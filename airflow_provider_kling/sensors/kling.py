@@ -173,8 +173,8 @@ class KlingTaskSensor(BaseSensorOperator):
 
     def _poll_policy(self, context: Context) -> PollPolicy:
         """The sensor knows nothing of the submission, so its time runs from its own start."""
+        from airflow_provider_kling.compat.task_instance import begin_of
         from airflow_provider_kling.lifecycle.waiting import PollPolicy
-        from airflow_provider_kling.operators.life import begin_of
 
         begun = self._begun or begin_of(context["ti"])
         limit = self.timeout

@@ -31,11 +31,11 @@ from airflow_provider_kling.lifecycle.submission import (
     LookUp,
     LookupFailed,
     Pause,
-    Policy,
     Post,
     PostFailed,
     Step,
     Stop,
+    SubmitPolicy,
     initial_record,
     next_step,
 )
@@ -87,7 +87,7 @@ class PaidOnce(RuleBasedStateMachine):
 
     def start_try(self) -> None:
         self.tries += 1
-        self.policy = Policy(WISH, self.now, self.now + 3600, self.on_lost_submit)
+        self.policy = SubmitPolicy(WISH, self.now, self.now + 3600, self.on_lost_submit)
         stored = None if self.stored is None else Record.from_json(self.stored)
         self.record = initial_record(stored, WISH, {}, first_try=self.tries == 1, now=self.now)
         self.ended = False
@@ -214,7 +214,7 @@ def fresh(**changes: object) -> Record:
     return Record(WISH.key, WISH.external_task_id(0), **changes)  # type: ignore[arg-type]
 
 
-POLICY = Policy(WISH, started_at=1000.0, deadline=5000.0)
+POLICY = SubmitPolicy(WISH, started_at=1000.0, deadline=5000.0)
 NOT_FOUND = LookupFailed(exc.KlingTaskNotFoundError("unknown id"))
 
 
@@ -247,7 +247,7 @@ def test_the_two_minutes_are_not_overshot() -> None:
 
 
 def test_on_lost_submit_fail_stops_instead() -> None:
-    policy = Policy(WISH, 1000.0, 5000.0, on_lost_submit="fail")
+    policy = SubmitPolicy(WISH, 1000.0, 5000.0, on_lost_submit="fail")
     _, step = next_step(fresh(posted_at=1000.0), NOT_FOUND, now=1200, policy=policy)
 
     assert isinstance(step, Stop)
@@ -275,7 +275,7 @@ def test_a_task_known_by_id_and_gone_is_never_made_again_unasked() -> None:
 
 def test_a_generation_follows_only_when_kling_ended_the_one_before_in_an_earlier_try() -> None:
     failed = Found(KlingTask("t1", TaskStatus.FAILED, raw_status="failed"))
-    policy = Policy(WISH, started_at=2000.0, deadline=5000.0)
+    policy = SubmitPolicy(WISH, started_at=2000.0, deadline=5000.0)
 
     record, step = next_step(fresh(posted_at=1000.0, task_id="t1"), failed, now=2001, policy=policy)
     assert step == Post()

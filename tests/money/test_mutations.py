@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_kling.compat.state_store import RecordStore
 from airflow_provider_kling.emulator import Fault, KlingEmulator
 from airflow_provider_kling.exceptions import KlingError
+from airflow_provider_kling.execution.record_store import RecordStore
 from airflow_provider_kling.lifecycle import submission
 from tests.money.conftest import Make
 from tests.money.outside import Outside

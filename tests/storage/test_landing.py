@@ -11,7 +11,7 @@ from airflow_provider_kling.emulator import Fault, KlingEmulator
 from airflow_provider_kling.exceptions import KlingDownloadError
 from airflow_provider_kling.storage.landing import targets
 from airflow_provider_kling.storage.mp4 import Mp4Check
-from tests.provider.conftest import Make
+from tests.fixtures import Make
 
 FAULTS = [
     Fault("truncated_mp4"),

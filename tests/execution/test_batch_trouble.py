@@ -15,11 +15,11 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 
 from airflow_provider_kling.emulator import Fault, KlingEmulator
 from airflow_provider_kling.exceptions import KlingBatchError, KlingConnectionError, KlingError, TaskState
+from airflow_provider_kling.execution.deferral import DeferredState
 from airflow_provider_kling.hooks.kling import KlingHook
-from airflow_provider_kling.operators.batch_items import Carried
 from airflow_provider_kling.operators.kling import KlingText2VideoBatchOperator
 from airflow_provider_kling.storage import landing
-from tests.provider.test_batch import PROMPTS, both, make_slow, rows, stores
+from tests.execution.test_batch import PROMPTS, both, make_slow, rows, stores
 from tests.rig import FakeStore, Instance, needs_store
 
 Batch = Callable[..., Instance]
@@ -281,14 +281,14 @@ def test_no_link_is_carried_and_none_is_missing_in_the_end(
     emulator: KlingEmulator, batch: Batch, monkeypatch: pytest.MonkeyPatch, with_store: bool
 ) -> None:
     carried: list[str] = []
-    to_json = Carried.to_json
+    to_json = DeferredState.to_json
 
-    def listening(self: Carried) -> dict[str, Any]:
+    def listening(self: DeferredState) -> dict[str, Any]:
         plain = to_json(self)
         carried.append(json.dumps(plain))
         return plain
 
-    monkeypatch.setattr(Carried, "to_json", listening)
+    monkeypatch.setattr(DeferredState, "to_json", listening)
     result = batch(PROMPTS, max_active=2, deferrable=True, with_store=with_store).run()
 
     assert len(carried) > 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kling.compat import clock
@@ -18,10 +18,10 @@ from airflow_provider_kling.lifecycle.submission import (
     LookUp,
     LookupFailed,
     Pause,
-    Policy,
     Post,
     PostFailed,
     Stop,
+    SubmitPolicy,
     next_step,
     unposted,
 )
@@ -29,77 +29,91 @@ from airflow_provider_kling.lifecycle.submission import (
 if TYPE_CHECKING:
     from airflow_provider_kling.api.capabilities import Capability
     from airflow_provider_kling.api.task import KlingTask
-    from airflow_provider_kling.compat.state_store import RecordStore
+    from airflow_provider_kling.execution.record_store import RecordStore
     from airflow_provider_kling.hooks.kling import KlingHook
     from airflow_provider_kling.lifecycle.record import Record
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """This is the one paid task, new or found; the record names it."""
+
+    record: Record
+    task: KlingTask
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Go on with this record after so many seconds."""
+
+    record: Record
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NoSlot:
+    """The next step is a POST, and it was not admitted; the record is as it was before it."""
+
+    record: Record
+
+
+Outcome = Adopted | Paused | NoSlot
+
+
+@dataclass(frozen=True, slots=True)
 class Submitter:
     """
-    Turn a wish into its one paid task.
+    Turn a request into its one paid task.
 
     :param hook: talks to Kling.
     :param store: keeps the record between tries.
     :param capability: what is asked for.
     :param body: the request without ``external_task_id``.
     :param policy: what the user chose.
-    :param pause: waits, or defers the Airflow task and does not return.
-    :param before_post: may raise to put a submit off; gets the record without it.
+    :param admit: asked before each POST whether it may be sent now.
     """
 
-    def __init__(
-        self,
-        *,
-        hook: KlingHook,
-        store: RecordStore,
-        capability: Capability,
-        body: Mapping[str, Any],
-        policy: Policy,
-        pause: Callable[[float, Record], None],
-        before_post: Callable[[Record], None] = lambda _: None,
-    ) -> None:
-        self._hook = hook
-        self._store = store
-        self._capability = capability
-        self._body = body
-        self._policy = policy
-        self._pause = pause
-        self._before_post = before_post
+    hook: KlingHook
+    store: RecordStore
+    capability: Capability
+    body: Mapping[str, Any]
+    policy: SubmitPolicy
+    admit: Callable[[], bool]
 
-    def run(self, record: Record) -> tuple[Record, KlingTask]:
+    def run(self, record: Record) -> Outcome:
         """
-        Return the paid task, new or adopted, and the record that names it.
+        Go on until the task is known, a pause is due, or a POST is not admitted.
 
-        :raises KlingError: with ``task_state``, when there is none or it cannot be known.
+        :raises KlingError: with ``task_state``, when there is no task or it cannot be known.
         """
         answer: Answer | None = None
         while True:
-            policy = replace(self._policy, jitter=random.random())
+            policy = replace(self.policy, jitter=random.random())
             record, step = next_step(record, answer, now=clock.now(), policy=policy)
             match step:
                 case Post():
-                    self._before_post(unposted(record))
-                    self._store.save_intent(record)
+                    if not self.admit():
+                        return NoSlot(unposted(record))
+                    self.store.save_intent(record)
                     answer = self._post(record)
                 case LookUp(task_id):
                     answer = self._look_up(task_id)
                 case Pause(seconds, why):
-                    self._store.save(record)
+                    self.store.save(record)
                     log.warning("Waiting %.0f s before the next step of the submit: %s", seconds, why)
-                    self._pause(seconds, record)
-                    answer = None
+                    return Paused(record, seconds)
                 case Adopt(task):
-                    self._store.save(record)
-                    return record, task
+                    self.store.save(record)
+                    return Adopted(record, task)
                 case Stop(error):
-                    self._store.save(record)
+                    self.store.save(record)
                     raise error
 
     def _post(self, record: Record) -> Answer:
         try:
-            task = self._hook.create_task({**self._body, "external_task_id": record.external_task_id}, self._capability)
+            task = self.hook.create_task({**self.body, "external_task_id": record.external_task_id}, self.capability)
         except KlingError as error:
             return PostFailed(error)
         log.info("Submitted task %s (external_task_id %s).", task.task_id, record.external_task_id)
@@ -107,7 +121,7 @@ class Submitter:
 
     def _look_up(self, task_id: str) -> Answer:
         try:
-            task = self._hook.get_task(task_id, self._capability)
+            task = self.hook.get_task(task_id, self.capability)
         except KlingError as error:
             return LookupFailed(error)
         log.info("Found task %s, submitted before: %s.", task.task_id, task.raw_status)

@@ -1,3 +1,5 @@
+"""Fixtures of the tests that run an operator, a sensor or a trigger against the emulator."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

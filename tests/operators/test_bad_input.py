@@ -18,7 +18,7 @@ from airflow_provider_kling.exceptions import (
     KlingValidationError,
 )
 from airflow_provider_kling.operators.kling import KlingText2VideoBatchOperator, KlingText2VideoOperator
-from tests.provider.conftest import Make
+from tests.fixtures import Make
 
 CAMERA = {"type": "simple", "config": {"pan": 1}}
 

@@ -15,7 +15,7 @@ from airflow_provider_kling.exceptions import (
     TaskState,
 )
 from airflow_provider_kling.hooks.kling import KlingHook
-from tests.provider.conftest import Make
+from tests.fixtures import Make
 
 both = pytest.mark.parametrize("deferrable", [False, True], ids=["sync", "deferred"])
 stores = pytest.mark.parametrize("with_store", [True, False], ids=["store", "no_store"])

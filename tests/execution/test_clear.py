@@ -10,8 +10,8 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_kling.emulator import Fault, KlingEmulator
 from airflow_provider_kling.exceptions import KlingConfigurationError, KlingLostSubmitError
-from tests.provider.conftest import Make
-from tests.rig import FakeStore, listen, needs_store
+from tests.fixtures import Make
+from tests.rig import FakeStore, needs_store
 
 stores = pytest.mark.parametrize(
     "with_store", [pytest.param(True, id="store", marks=needs_store), pytest.param(False, id="no_store")]
@@ -64,16 +64,15 @@ def test_marked_failed_while_deferred_then_cleared(emulator: KlingEmulator, inst
 
 @needs_store
 def test_an_edited_prompt_is_said_in_the_log_with_the_ids_of_the_old_wish(
-    emulator: KlingEmulator, instance: Make
+    emulator: KlingEmulator, instance: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     clip = instance()
     manifest = clip.run()
     edited = instance(prompt="A dog on a fence", duration="10")
     edited.store, edited.try_number = clip.store, clip.try_number
-    told = listen(edited, "warning")
     edited.run()
 
-    (line,) = [line for line in told if "another wish" in line]
+    (line,) = [line for line in caplog.messages if "another wish" in line]
     assert "changed: duration, prompt" in line
     assert manifest["task_id"] in line
     assert manifest["external_task_id"] in line

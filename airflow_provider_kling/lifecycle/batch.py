@@ -1,0 +1,203 @@
+"""
+Which of many videos is to be dealt with next: states x limits x now -> one step.
+
+A task that makes one video is a batch of one. The driver in ``execution`` carries a step out, turns what came of it
+into the new state of each item, and asks again; nothing here waits, sends or knows Airflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from airflow_provider_kling.lifecycle.item import Ended, Failed, State, Submitted, Unresolved, Unsubmitted, holds_slot
+
+# Shorter pauses are slept: a deferral costs the scheduler more, and Airflow races on very short ones (#71580).
+SHORTEST_DEFERRAL = 15.0
+# A timer may wake us a little early; a deferral of a moment would be no better.
+_EARLY = 1.0
+# A few videos are landed faster than a worker is started.
+_FEW = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """
+    What bounds a batch.
+
+    :param max_active: tasks at Kling at once.
+    :param deferrable: whether the task may wait in the triggerer.
+    :param gives_up_at: when ``execution_timeout`` has passed, seconds since the epoch.
+    """
+
+    max_active: int = 1
+    deferrable: bool = False
+    gives_up_at: float = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """
+    Find or make the tasks of these items, in this order.
+
+    :param slots: how many may be posted. One that needs a slot and gets none is :class:`Unsubmitted` again.
+    """
+
+    items: tuple[int, ...]
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Poll the tasks of these items."""
+
+    items: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Land:
+    """Land the videos of these items."""
+
+    items: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Nothing is due for so long; keep the worker."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Defer:
+    """
+    Wait in the triggerer.
+
+    :param watch: items whose tasks are polled there.
+    :param until: wake up at this time in any case, seconds since the epoch.
+    :param enough: wake up when this many of them have ended.
+    """
+
+    watch: tuple[int, ...]
+    until: float | None
+    enough: int
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """``execution_timeout`` has passed; Airflow ignores it while a task is deferred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Return the result."""
+
+
+Step = Submit | Poll | Land | Sleep | Defer | GiveUp | Finish
+
+
+def next_step(states: Sequence[State], limits: Limits, now: float, *, lands: bool) -> Step:
+    """
+    Return what to do next.
+
+    What may have been paid for comes first, then what frees no slot by waiting: slots are filled before videos are
+    landed, so that Kling works meanwhile. But until a landing of this try has worked, nothing is bought on top of what
+    waits to be landed.
+
+    :param states: of all items, in their order.
+    :param now: seconds since the epoch.
+    :param lands: whether a landing of this try has worked.
+    """
+    if now > limits.gives_up_at - _EARLY:
+        return GiveUp()
+    due = _Due.of(states, limits, now)
+    if due.own:
+        # A task of an earlier try that failed is made anew in the slot that it held, if that many are allowed now.
+        return Submit(tuple(due.own), slots=len(due.own) if due.may_post and due.active <= limits.max_active else 0)
+    if due.ended and not lands:
+        return Land(tuple(due.ended))
+    if due.new:
+        return Submit(tuple(due.new), slots=due.slots)
+    if due.ended:
+        return Land(tuple(due.ended))
+    if due.polls:
+        return Poll(tuple(due.polls))
+    return _wait(states, limits, now, due)
+
+
+@dataclass(slots=True)
+class _Due:
+    """
+    What is due, by kind.
+
+    :param own: to be looked up, with a slot of their own.
+    :param new: to be looked up without a slot, or to be submitted.
+    """
+
+    active: int = 0
+    may_post: bool = True
+    slots: int = 0
+    own: list[int] = field(default_factory=list)
+    new: list[int] = field(default_factory=list)
+    polls: list[int] = field(default_factory=list)
+    ended: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, states: Sequence[State], limits: Limits, now: float) -> _Due:
+        due = cls(
+            active=sum(map(holds_slot, states)),
+            may_post=not any(isinstance(state, Failed) and state.stops for state in states),
+        )
+        due.slots = max(0, limits.max_active - due.active) if due.may_post else 0
+        submits = 0
+        for position, state in enumerate(states):
+            match state:
+                case Unresolved(until, holds) if until <= now:
+                    (due.own if holds else due.new).append(position)
+                case Unsubmitted(until) if until <= now and submits < due.slots:
+                    due.new.append(position)
+                    submits += 1
+                case Submitted(poll_at) if poll_at <= now:
+                    due.polls.append(position)
+                case Ended():
+                    due.ended.append(position)
+        return due
+
+
+def _wait(states: Sequence[State], limits: Limits, now: float, due: _Due) -> Step:
+    is_full = due.active >= limits.max_active
+    watch, times, waiting = [], [], 0
+    for position, state in enumerate(states):
+        match state:
+            case Submitted(poll_at):
+                watch.append(position)
+                if not limits.deferrable:
+                    times.append(poll_at)
+            case Unresolved(due_at, holds):
+                times.append(due_at)
+                waiting += not holds
+            case Unsubmitted(due_at) if due.may_post:
+                waiting += 1
+                # Whenever they are due: no slot is free before a task ends.
+                if not is_full:
+                    times.append(due_at)
+    if not watch and not times:
+        return Finish()
+    until: float | None = min(times, default=None)
+    if not limits.deferrable or (until is not None and until - now < SHORTEST_DEFERRAL):
+        return Sleep(max(0.0, (until or now) - now))
+    if limits.gives_up_at < (until or float("inf")):
+        until = limits.gives_up_at
+    return Defer(tuple(watch), until, worth_a_worker(len(watch), waiting=waiting, max_active=limits.max_active))
+
+
+def worth_a_worker(running: int, *, waiting: int, max_active: int) -> int:
+    """
+    Return how many of the running videos shall have ended before a worker is started for them.
+
+    While others wait for a slot, a quarter of the slots. At the end half of what runs, so that one slow video does not
+    hold up the landing of all others; a few are landed faster than a worker is started.
+    """
+    if waiting:
+        return max(1, max_active // 4)
+    return min(running, max(_FEW, running // 2))
