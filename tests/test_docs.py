@@ -10,7 +10,7 @@ import pytest
 
 from tests.paths import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 QUOTE = re.compile(r"<!-- quoted from (\S+), section (\w+);.*?-->\n```python\n(.*?)```", re.DOTALL)
 
 

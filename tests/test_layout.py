@@ -1,4 +1,4 @@
-"""The walls of the house: who may import whom, what stays pure, and what importing an operator costs."""
+"""The layout: who may import whom, what stays pure, how large a module gets, and what importing an operator costs."""
 
 from __future__ import annotations
 
@@ -10,59 +10,85 @@ from pathlib import Path
 
 import pytest
 
+from dev import layout
+from dev.layout import LAYERS, NAME, PACKAGE
 from tests.paths import ROOT
 
-PACKAGE = ROOT / "airflow_provider_kling"
-NAME = PACKAGE.name
-
-# Each room may import the rooms before it, and nothing after it.
-ROOMS = [
-    "api",
-    "lifecycle",
-    "hooks",
-    "triggers",
-    "operators",
-    "sensors",
-]
 PURE = ["api", "lifecycle"]
 # Time, chance, network and files are inputs of a decision, never part of it.
 NEVER_IN_PURE = {"airflow", "requests", "aiohttp", "time", "random", "socket", "asyncio", "os", "logging"}
+LONGEST = 300
+# Airflow hands the operator to an extra link.
+TAKES_OPERATORS = ["operators", "links"]
 
 
-def modules(room: str) -> list[Path]:
-    return sorted((PACKAGE / room).rglob("*.py"))
+def modules(package: str) -> list[Path]:
+    return sorted((PACKAGE / package).rglob("*.py"))
 
 
-def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-@pytest.mark.parametrize("room", ROOMS)
-def test_imports_run_one_way(room: str) -> None:
-    later = ROOMS[ROOMS.index(room) + 1 :]
-    for path in modules(room):
-        for name in imports(path):
+@pytest.mark.parametrize("package", LAYERS)
+def test_imports_run_one_way(package: str) -> None:
+    later = LAYERS[LAYERS.index(package) + 1 :]
+    for path in modules(package):
+        for name in layout.imported(path):
             assert not any(name.startswith(f"{NAME}.{other}") for other in later), (path, name)
 
 
-@pytest.mark.parametrize("room", PURE)
-def test_the_core_is_pure(room: str) -> None:
-    for path in modules(room):
-        for name in imports(path):
+def test_no_modules_import_each_other() -> None:
+    assert layout.circle(layout.graph()) == []
+
+
+def test_a_circle_would_be_found() -> None:
+    edges = {"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set[str]()}
+
+    assert set(layout.circle(edges)) == {"a", "b", "c"}
+
+
+def test_every_package_has_its_layer() -> None:
+    packages = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+
+    assert packages == {*LAYERS, "emulator"}
+
+
+def test_the_picture_shows_the_imports() -> None:
+    assert layout.drawn() == layout.picture(), "python -m dev.layout draws it anew"
+
+
+@pytest.mark.parametrize("package", PURE)
+def test_the_core_is_pure(package: str) -> None:
+    for path in modules(package):
+        for name in layout.imported(path):
             assert name.partition(".")[0] not in NEVER_IN_PURE, (path, name)
 
 
 def test_the_emulator_and_the_provider_do_not_know_each_other() -> None:
     for path in sorted(PACKAGE.rglob("*.py")):
         inside = "emulator" in path.relative_to(PACKAGE).parts
-        ours = {name for name in imports(path) if name.startswith(f"{NAME}.")}
+        ours = {name for name in layout.imported(path) if name.startswith(f"{NAME}.")}
         foreign = {name for name in ours if name.startswith(f"{NAME}.emulator") != inside}
         assert not foreign, (path, foreign)
+
+
+def test_modules_are_read_in_one_sitting() -> None:
+    lengths = {path.relative_to(PACKAGE): len(path.read_text("utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
+
+    assert {path: length for path, length in lengths.items() if length > LONGEST} == {}
+
+
+def arguments(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield the name and the annotation of every argument of every function in a file."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            every = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            yield from ((argument.arg, ast.unparse(argument.annotation or ast.Constant(""))) for argument in every)
+
+
+def test_nothing_below_operators_takes_an_operator() -> None:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.relative_to(PACKAGE).parts[0] in TAKES_OPERATORS:
+            continue
+        for name, annotation in arguments(path):
+            assert "operator" not in f"{name} {annotation}".lower(), (path, name)
 
 
 CHEAP = ["operators.kling", "sensors.kling", "triggers.kling"]

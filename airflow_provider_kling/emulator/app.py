@@ -14,9 +14,9 @@ from airflow_provider_kling.emulator import control
 from airflow_provider_kling.emulator.call import APICall, Call, body_for_journal
 from airflow_provider_kling.emulator.dialects import DIALECTS, Dialect
 from airflow_provider_kling.emulator.download import DownloadCall
+from airflow_provider_kling.emulator.fault_handlers import respond
 from airflow_provider_kling.emulator.journal import JournalEntry, without_key
 from airflow_provider_kling.emulator.service import Service
-from airflow_provider_kling.emulator.striking import respond
 from airflow_provider_kling.emulator.transport import Dropped
 
 Endpoint = Callable[[Request], Awaitable[Response]]

@@ -13,7 +13,7 @@ _API = ("create", "get", "list")
 
 
 class _Rule(NamedTuple):
-    """Where a kind makes sense, and where it strikes unless told."""
+    """Where a kind makes sense, and where it applies unless said otherwise."""
 
     operations: tuple[str, ...]
     default: str
@@ -57,7 +57,7 @@ class Fault:
         kind: one of ``KINDS``.
         on: ``create``, ``get``, ``list``, ``download``, or ``any`` of those where the kind makes sense; by default
             where it matters most (``create`` for lost answers, ``download`` for broken videos).
-        times: how many matching requests it strikes.
+        times: how many matching requests it affects.
         skip: how many matching requests pass unharmed first.
         status: HTTP status of ``error_before`` and ``error_after`` (500, 502, 503, 504; default 500) and of ``html``
             (any; default 502).
@@ -87,7 +87,7 @@ class Fault:
         rule = KINDS[self.kind]
         object.__setattr__(self, "on", self.on or rule.default)
         if self.on != "any" and self.on not in rule.operations:
-            raise ValueError(f"{self.kind} strikes on {', '.join(rule.operations)} or any, not on {self.on!r}")
+            raise ValueError(f"{self.kind} applies to {', '.join(rule.operations)} or any, not to {self.on!r}")
         if self.times < 1 or self.skip < 0:
             raise ValueError("times must be at least 1 and skip at least 0")
         if self.kind.startswith("error_") and self.status not in (None, *_ERROR_STATUSES):
@@ -95,8 +95,8 @@ class Fault:
         if not 0 <= self.fraction < 1:
             raise ValueError("fraction must be at least 0 and below 1")
 
-    def strikes(self, operation: str) -> bool:
-        """Can it strike a request of this operation?"""
+    def applies_to(self, operation: str) -> bool:
+        """Whether it can affect a request of this operation."""
         return operation in KINDS[self.kind].operations and self.on in (operation, "any")
 
     @classmethod
@@ -127,7 +127,7 @@ class _Seeded:
     def take(self, operation: str) -> Fault | None:
         dice = random.Random(f"{self.seed}:{self.requests}")
         self.requests += 1
-        matching = [fault for fault in self.faults if fault.strikes(operation)]
+        matching = [fault for fault in self.faults if fault.applies_to(operation)]
         return dice.choice(matching) if matching and dice.random() < self.rate else None
 
 
@@ -140,14 +140,14 @@ class FaultPlan:
         self._seeded: _Seeded | None = None
 
     def add(self, *faults: Fault) -> None:
-        """Add faults. The first one that matches a request strikes it; a request is struck by one fault at most."""
+        """Add faults. The first one that matches a request is applied; a request is affected by one fault at most."""
         with self._lock:
             self._pending.extend(_Pending(fault, fault.skip, fault.times) for fault in faults)
 
     def seeded(self, seed: int, rate: float = 0.2, kinds: Sequence[str | Fault] = SURVIVABLE) -> None:
         """Strike a share ``rate`` of the requests, chosen by ``seed`` and the order of the requests alone.
 
-        ``kinds`` holds names (struck wherever the kind makes sense) or faults, whose ``times`` and ``skip`` do not
+        ``kinds`` holds names (applied wherever the kind makes sense) or faults, whose ``times`` and ``skip`` do not
         count here. The default leaves out what a client cannot survive by itself: wrong keys, an empty balance, lost
         videos, stalls.
         """
@@ -164,18 +164,18 @@ class FaultPlan:
             self._seeded = None
 
     def take(self, operation: str) -> Fault | None:
-        """The fault that strikes the request at hand, if one does. Uses it up."""
+        """The fault that applies to the request at hand, if one does. Uses it up."""
         with self._lock:
             scripted = self._take_scripted(operation)
             if self._seeded is None:
                 return scripted
-            # Asked even when a scripted fault strikes, so that the seeded order hangs on the requests alone.
+            # Asked even when a scripted fault applies, so that the seeded order hangs on the requests alone.
             drawn = self._seeded.take(operation)
             return scripted or drawn
 
     def _take_scripted(self, operation: str) -> Fault | None:
         for pending in self._pending:
-            if not pending.fault.strikes(operation):
+            if not pending.fault.applies_to(operation):
                 continue
             if pending.skip:
                 pending.skip -= 1

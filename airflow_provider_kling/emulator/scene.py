@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from airflow_provider_kling.emulator.palette import Colour, Palette, dice, palette_for
 
 if TYPE_CHECKING:
-    from airflow_provider_kling.emulator.video import VideoSpec
+    from airflow_provider_kling.emulator.spec import VideoSpec
 
 # What one unit of the camera's [-10, 10] does over the whole clip; the real service documents no physical unit.
 _SHIFT_PER_UNIT = 0.03

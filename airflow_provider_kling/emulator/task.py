@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from airflow_provider_kling.emulator.clock import Clock
 from airflow_provider_kling.emulator.prices import plain, units
-from airflow_provider_kling.emulator.video import VideoSpec, frame_size
+from airflow_provider_kling.emulator.spec import VideoSpec, frame_size
 
 FASTEST, MEDIAN, SLOWEST = 83.0, 105.0, 253.0
 _SUBMITTED_AT_MOST = 5.0

@@ -6,11 +6,11 @@ import functools
 import tempfile
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+
+from airflow_provider_kling.emulator.spec import VideoSpec
 
 # Enough for a slow drift; every frame more costs the waiting test five milliseconds.
 FRAMES_PER_SECOND = 15
-_SIZES = {"16:9": (640, 360), "9:16": (360, 640), "1:1": (480, 480)}
 
 
 class MissingExtraError(RuntimeError):
@@ -18,33 +18,6 @@ class MissingExtraError(RuntimeError):
 
     def __init__(self, module: str) -> None:
         super().__init__(f"{module} is missing: pip install 'airflow-provider-kling[emulator]'")
-
-
-class VideoSpec(NamedTuple):
-    """All that a clip depends on; equal specs give equal bytes.
-
-    ``seconds`` is the length of the clip; ``camera`` the pairs of ``camera_control.config`` that are not zero.
-    """
-
-    prompt: str
-    label: str
-    seconds: int
-    width: int
-    height: int
-    seed: int
-    camera_type: str = ""
-    camera: tuple[tuple[str, float], ...] = ()
-
-
-def frame_size(aspect_ratio: str, height: int | None) -> tuple[int, int]:
-    """Width and height in pixels, both even as yuv420p demands.
-
-    The real service answers 720p and more; small clips keep tests quick and show the same shape.
-    """
-    width, full = _SIZES.get(aspect_ratio, _SIZES["16:9"])
-    if height is None:
-        return width, full
-    return max(16, round(height * width / full / 2) * 2), max(16, round(height / 2) * 2)
 
 
 @functools.lru_cache(maxsize=64)

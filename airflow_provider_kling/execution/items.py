@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_kling.compat import clock
+from airflow_provider_kling.execution.item import Item
 from airflow_provider_kling.execution.landing import kept_manifest
 from airflow_provider_kling.execution.record_store import History, RecordStore
 from airflow_provider_kling.lifecycle.identity import Wish, changed_fields, field_digests
-from airflow_provider_kling.lifecycle.item import Complete, Failed, State, Submitted, state_of
+from airflow_provider_kling.lifecycle.item import Complete, Submitted, state_of
 from airflow_provider_kling.lifecycle.job import Job, TaskInstanceId
 from airflow_provider_kling.lifecycle.submission import initial_record
 from airflow_provider_kling.lifecycle.waiting import PollPolicy
@@ -19,7 +20,7 @@ from airflow_provider_kling.lifecycle.waiting import PollPolicy
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_kling.execution.deferral import DeferredState
+    from airflow_provider_kling.execution.deferred_state import DeferredState
     from airflow_provider_kling.lifecycle.record import Record
 
 log = logging.getLogger(__name__)
@@ -30,26 +31,6 @@ class _Identified(NamedTuple):
     body: Mapping[str, Any]
     wish: Wish
     store: RecordStore
-
-
-@dataclass(slots=True)
-class Item:
-    """
-    One wanted video, and where it stands.
-
-    :param position: from 0, as in ``items``.
-    :param body: the request without ``external_task_id``.
-    :param wish: its identity.
-    :param store: keeps its record between tries.
-    :param record: what is remembered of it.
-    """
-
-    position: int
-    body: Mapping[str, Any]
-    wish: Wish
-    store: RecordStore
-    record: Record
-    state: State
 
 
 class Items:
@@ -143,8 +124,3 @@ def _log_other_wish(stored: Record, body: Mapping[str, Any]) -> None:
         stored.task_id,
         stored.external_task_id,
     )
-
-
-def failures(items: list[Item]) -> list[tuple[Item, Failed]]:
-    """Return the items that failed, each with its state."""
-    return [(item, item.state) for item in items if isinstance(item.state, Failed)]

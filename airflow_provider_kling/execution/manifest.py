@@ -12,7 +12,7 @@ from airflow_provider_kling.lifecycle.item import Complete, Ended, Failed, State
 
 if TYPE_CHECKING:
     from airflow_provider_kling.api.task import KlingTask
-    from airflow_provider_kling.execution.items import Item
+    from airflow_provider_kling.execution.item import Item
     from airflow_provider_kling.hooks.kling import KlingHook
     from airflow_provider_kling.lifecycle.job import Job, TaskInstanceId
     from airflow_provider_kling.lifecycle.record import Record

@@ -11,12 +11,24 @@ from airflow_provider_kling.compat import clock
 from airflow_provider_kling.compat.task_instance import begin_of, map_index_of
 from airflow_provider_kling.exceptions import KlingConfigurationError, KlingError, KlingTaskTimeoutError, TaskState
 from airflow_provider_kling.execution import manifest
-from airflow_provider_kling.execution.deferral import DeferredState, defer
-from airflow_provider_kling.execution.items import Item, Items
+from airflow_provider_kling.execution.deferral import defer
+from airflow_provider_kling.execution.deferred_state import DeferredState
+from airflow_provider_kling.execution.item import Item
+from airflow_provider_kling.execution.items import Items
 from airflow_provider_kling.execution.landing import Lander, Landing, with_result
 from airflow_provider_kling.execution.submit import Adopted, NoSlot, Outcome, Paused, Submitter
 from airflow_provider_kling.lifecycle import waiting
-from airflow_provider_kling.lifecycle.batch import Defer, Finish, GiveUp, Land, Poll, Sleep, Submit, next_step
+from airflow_provider_kling.lifecycle.batch import (
+    Defer,
+    Finish,
+    GiveUp,
+    Land,
+    Poll,
+    Sleep,
+    Step,
+    Submit,
+    next_step,
+)
 from airflow_provider_kling.lifecycle.item import (
     Complete,
     Ended,
@@ -90,26 +102,29 @@ class Execution:
         :raises KlingError: when it failed.
         """
         self._items = self._begin(ended)
-        while True:
-            states = [item.state for item in self._items]
-            step = next_step(states, self._limits, clock.now(), lands=self._lands)
-            match step:
-                case Submit(positions, slots):
-                    self._submit(positions, slots)
-                case Poll(positions):
-                    self._poll(positions)
-                case Land(positions):
-                    self._land(positions)
-                case Sleep(seconds):
-                    self._log_progress()
-                    clock.sleep(seconds)
-                case Defer():
-                    self._log_progress(always=True)
-                    defer(self._job, self._making, step, self._items, self._state())
-                case GiveUp():
-                    raise self._timed_out()
-                case Finish():
-                    return self._result()
+        while not isinstance(step := self._next_step(), Finish):
+            self._carry_out(step)
+        return self._result()
+
+    def _next_step(self) -> Step:
+        return next_step([item.state for item in self._items], self._limits, clock.now(), lands=self._lands)
+
+    def _carry_out(self, step: Step) -> None:
+        match step:
+            case Submit(positions, slots):
+                self._submit(positions, slots)
+            case Poll(positions):
+                self._poll(positions)
+            case Land(positions):
+                self._land(positions)
+            case Sleep(seconds):
+                self._log_progress()
+                clock.sleep(seconds)
+            case Defer():
+                self._log_progress(always=True)
+                defer(self._job, self._making, step, self._items, self._state())
+            case GiveUp():
+                raise self._timed_out()
 
     def _begin(self, ended: frozenset[str]) -> list[Item]:
         if self._deferred is None:

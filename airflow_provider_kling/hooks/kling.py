@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_kling import DEFAULT_CONN_ID
 from airflow_provider_kling.api.capabilities import TEXT2VIDEO, Capability
-from airflow_provider_kling.api.errors import STALE_TOKEN_CODES
 from airflow_provider_kling.compat import clock
 from airflow_provider_kling.exceptions import (
-    KlingAuthenticationError,
     KlingConfigurationError,
     KlingError,
     KlingTaskNotFoundError,
     TaskState,
 )
+from airflow_provider_kling.hooks.bearer import Bearer, mask_in_logs
 from airflow_provider_kling.hooks.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from airflow_provider_kling.api.auth import Token
     from airflow_provider_kling.api.http import Request, Response
     from airflow_provider_kling.api.task import KlingTask
     from airflow_provider_kling.hooks.transport import AsyncTransport, SyncTransport
@@ -61,7 +57,7 @@ class KlingHook(BaseHook):
         self.kling_conn_id = kling_conn_id
         self._settings: Settings | None = None
         self._reading = asyncio.Lock()
-        self._token: Token | None = None
+        self._bearer: Bearer | None = None
         self._sync: SyncTransport | None = None
         self._async: AsyncTransport | None = None
 
@@ -80,7 +76,7 @@ class KlingHook(BaseHook):
             except AirflowNotFoundException as error:
                 raise _unknown_connection(self.kling_conn_id) from error
             self._settings = Settings.from_connection(self.kling_conn_id, connection, connection.extra_dejson)
-            self._mask(self._settings.credentials.secret)
+            mask_in_logs(self._settings.credentials.secret)
         return self._settings
 
     async def asettings(self) -> Settings:
@@ -203,71 +199,30 @@ class KlingHook(BaseHook):
     def _send(self, request: Request) -> Response:
         from airflow_provider_kling.hooks.transport import SyncTransport
 
+        bearer = self._bearer_of(self.settings)
         if self._sync is None:
             self._sync = SyncTransport(self.settings.base_url, self.settings.timeout)
-        response = self._sync.send(request, self._bearer())
-        if self._is_stale(response):
-            response = self._sync.send(request, self._bearer())
-        return self._scrubbed(response)
+        response = self._sync.send(request, bearer.token())
+        if bearer.is_stale(response):
+            response = self._sync.send(request, bearer.token())
+        return bearer.scrubbed(response)
 
     async def _asend(self, request: Request) -> Response:
         from airflow_provider_kling.hooks.transport import AsyncTransport
 
         settings = await self.asettings()
+        bearer = self._bearer_of(settings)
         if self._async is None:
             self._async = AsyncTransport(settings.base_url, settings.timeout, self._max_connections)
-        response = await self._async.send(request, self._bearer(mask=False))
-        if self._is_stale(response):
-            response = await self._async.send(request, self._bearer(mask=False))
-        return self._scrubbed(response)
+        response = await self._async.send(request, bearer.token(mask=False))
+        if bearer.is_stale(response):
+            response = await self._async.send(request, bearer.token(mask=False))
+        return bearer.scrubbed(response)
 
-    def _bearer(self, *, mask: bool = True) -> str:
-        """
-        Return the token to send, signed anew in time.
-
-        :param mask: tell Airflow's log masker. That is a blocking call to the supervisor, so triggers, which log no
-            token anywhere, do without.
-        """
-        now = time.time()
-        if self._token is None or now >= self._token.renew_at:
-            self._token = self.settings.credentials.token(now)
-            if mask:
-                self._mask(self._token.value)
-        return self._token.value
-
-    def _is_stale(self, response: Response) -> bool:
-        """
-        Whether a refused JWT is worth signing anew: Kling said that its times are over, or not yet begun.
-
-        Nothing was created then, so the request may be sent again, even a paid one.
-        """
-        if response.status != 401 or not self.settings.credentials.access_key:
-            return False
-        try:
-            self.settings.dialect.read(response)
-        except KlingAuthenticationError as error:
-            if error.code in STALE_TOKEN_CODES:
-                self._token = None
-                return True
-        except KlingError:
-            pass
-        return False
-
-    def _scrubbed(self, response: Response) -> Response:
-        """Take the secrets out of an error's body: a gateway may quote the key, and errors quote the body."""
-        if response.status < 300:
-            return response
-        body = response.body
-        for secret in (self.settings.credentials.secret, self._token.value if self._token else ""):
-            if secret:
-                body = body.replace(secret.encode(), b"***")
-        return replace(response, body=body)
-
-    @staticmethod
-    def _mask(secret: str) -> None:
-        from airflow.providers.common.compat.sdk import mask_secret
-
-        mask_secret(secret)
+    def _bearer_of(self, settings: Settings) -> Bearer:
+        if self._bearer is None:
+            self._bearer = Bearer(settings)
+        return self._bearer
 
     def close(self) -> None:
         """Close the worker's connections."""
@@ -293,39 +248,21 @@ class KlingHook(BaseHook):
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    # --- the connection form of Airflow 3.0 and 3.1 ---------------------------------------------------------------
-    # Airflow 3.2+ reads the form from provider info and skips both methods. Airflow 3.1 puts mocks in place of the form
-    # libraries where they are not installed; 3.0 calls neither method then, and shows its standard fields alone.
+    # --- the connection form of Airflow 3.0 and 3.1, which look for both in this very class ---------------------------
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Return the custom fields of the form."""
-        from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
-        from flask_babel import lazy_gettext
-        from wtforms import StringField
-        from wtforms.validators import any_of
+        from airflow_provider_kling.hooks import form
 
-        from airflow_provider_kling.get_provider_info import CONN_FIELDS
-
-        def field(label: str, description: str, schema: Mapping[str, Any]) -> Any:
-            make: Callable[..., Any] = StringField
-            return make(
-                lazy_gettext(label),
-                # The form makes a list to choose from of this.
-                validators=[any_of(schema["enum"])] if "enum" in schema else [],
-                description=description,
-                default=schema.get("default"),
-                widget=BS3TextFieldWidget(),
-            )
-
-        return {name: field(**spec) for name, spec in CONN_FIELDS.items()}
+        return form.widgets()
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Return what the form calls and hides of Airflow's standard fields."""
-        from airflow_provider_kling.get_provider_info import UI_FIELD_BEHAVIOUR
+        from airflow_provider_kling.hooks import form
 
-        return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
+        return form.field_behaviour()
 
 
 def _unknown_connection(conn_id: str) -> KlingConfigurationError:

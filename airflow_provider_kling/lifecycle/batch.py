@@ -165,22 +165,8 @@ class _Due:
 
 
 def _wait(states: Sequence[State], limits: Limits, now: float, due: _Due) -> Step:
-    is_full = due.active >= limits.max_active
-    watch, times, waiting = [], [], 0
-    for position, state in enumerate(states):
-        match state:
-            case Submitted(poll_at):
-                watch.append(position)
-                if not limits.deferrable:
-                    times.append(poll_at)
-            case Unresolved(due_at, holds):
-                times.append(due_at)
-                waiting += not holds
-            case Unsubmitted(due_at) if due.may_post:
-                waiting += 1
-                # Whenever they are due: no slot is free before a task ends.
-                if not is_full:
-                    times.append(due_at)
+    watch = tuple(position for position, state in enumerate(states) if isinstance(state, Submitted))
+    times = [moment for state in states if (moment := _due_at(state, limits, due)) is not None]
     if not watch and not times:
         return Finish()
     until: float | None = min(times, default=None)
@@ -188,7 +174,24 @@ def _wait(states: Sequence[State], limits: Limits, now: float, due: _Due) -> Ste
         return Sleep(max(0.0, (until or now) - now))
     if limits.gives_up_at < (until or float("inf")):
         until = limits.gives_up_at
-    return Defer(tuple(watch), until, worth_a_worker(len(watch), waiting=waiting, max_active=limits.max_active))
+    waiting = sum(_waits_for_slot(state) for state in states) if due.may_post else 0
+    return Defer(watch, until, worth_a_worker(len(watch), waiting=waiting, max_active=limits.max_active))
+
+
+def _due_at(state: State, limits: Limits, due: _Due) -> float | None:
+    """Return when a worker has something to do for an item; ``None`` where only the end of another changes that."""
+    match state:
+        case Submitted(poll_at):
+            return None if limits.deferrable else poll_at
+        case Unresolved(until):
+            return until
+        case Unsubmitted(until) if due.may_post and due.active < limits.max_active:
+            return until
+    return None
+
+
+def _waits_for_slot(state: State) -> bool:
+    return isinstance(state, Unsubmitted) or (isinstance(state, Unresolved) and not state.holds_slot)
 
 
 def worth_a_worker(running: int, *, waiting: int, max_active: int) -> int:

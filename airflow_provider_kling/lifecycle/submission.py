@@ -30,8 +30,7 @@ VISIBILITY = 120.0
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 60.0
 
-# Six failures with backoff are two minutes. Then a retry of the task goes on: better than a worker held by a host that
-# answers everything with a page of HTML, or not at all.
+# With backoff two minutes. Then a retry goes on: better than a worker held by a host that answers nothing but HTML.
 _TROUBLES = 6
 
 

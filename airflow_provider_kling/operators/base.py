@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_kling.api.capabilities import Capability
-    from airflow_provider_kling.execution.deferral import DeferredState
+    from airflow_provider_kling.execution.deferred_state import DeferredState
     from airflow_provider_kling.hooks.kling import KlingHook
     from airflow_provider_kling.hooks.settings import Settings
     from airflow_provider_kling.lifecycle.job import Job
@@ -197,7 +197,7 @@ class KlingOperator(BaseOperator):
 
     def resume(self, context: Context, event: Any = None, carried: Mapping[str, Any] | None = None) -> Any:
         """Go on after a deferral; whatever woke the task up, the record and a poll of Kling decide."""
-        from airflow_provider_kling.execution.deferral import DeferredState, ended_of
+        from airflow_provider_kling.execution.deferred_state import DeferredState, ended_of
 
         return self._run(context, resumed=True, deferred=DeferredState.read(carried, event), ended=ended_of(event))
 

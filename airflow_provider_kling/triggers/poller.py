@@ -39,12 +39,11 @@ MAX_CONNECTIONS = 50
 # A restarted triggerer brings back thousands of triggers in one second: their first polls are spread over this time.
 _SPREAD = 10.0
 
-# Tasks of a page judged in one go; the event loop belongs to all triggers of the triggerer.
-_BREATH = 100
+# Tasks of a page decided on in one go; the event loop belongs to all triggers of the triggerer.
+_IN_ONE_GO = 100
 
 # Polls due within this time are made together: a wake-up of the loop per poll would cost more than the poll.
 _TOGETHER = 0.1
-
 # A Retry-After of hours (a daily quota; milliseconds taken for seconds) must not keep deadlines from being noticed.
 _LONGEST_HOLD = 300.0
 
@@ -158,8 +157,7 @@ class SharedPoller:
         left = due_at - clock.now()
         if left <= 0:
             # Polls under way must get their turn even when the next ones are due already.
-            await asyncio.sleep(0)
-            return
+            return await asyncio.sleep(0)
         pauses: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._changed.wait())]
         if self._due:
             pauses.append(asyncio.ensure_future(clock.asleep(left)))
@@ -282,7 +280,7 @@ class SharedPoller:
             here = {wanted[task.task_id]: task for task in tasks if task.task_id in wanted}
             for number, (waiter, task) in enumerate(here.items()):
                 self._take_in(waiter, task, began)
-                if number % _BREATH == 0:
+                if number % _IN_ONE_GO == 0:
                     await asyncio.sleep(0)
             walk = walk.after(len(tasks), found=len(missing & here.keys()))
             missing -= here.keys()

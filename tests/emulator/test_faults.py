@@ -263,13 +263,13 @@ def test_order_times_and_skip() -> None:
     ],
 )
 def test_faults_that_make_no_sense(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"no such|strikes on|must be|answers|missing"):
+    with pytest.raises(ValueError, match=r"no such|applies to|must be|answers|missing"):
         Fault.from_json(wrong)
 
 
 def test_every_kind_can_be_made() -> None:
     assert [Fault(kind).kind for kind in KINDS] == list(KINDS)
-    assert all(Fault(kind, on="any").strikes(operation) for kind in KINDS for operation in KINDS[kind].operations)
+    assert all(Fault(kind, on="any").applies_to(operation) for kind in KINDS for operation in KINDS[kind].operations)
 
 
 def drawn(seed: int, rate: float = 0.2) -> list[Fault | None]:

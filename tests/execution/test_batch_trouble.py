@@ -15,7 +15,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 
 from airflow_provider_kling.emulator import Fault, KlingEmulator
 from airflow_provider_kling.exceptions import KlingBatchError, KlingConnectionError, KlingError, TaskState
-from airflow_provider_kling.execution.deferral import DeferredState
+from airflow_provider_kling.execution.deferred_state import DeferredState
 from airflow_provider_kling.hooks.kling import KlingHook
 from airflow_provider_kling.operators.kling import KlingText2VideoBatchOperator
 from airflow_provider_kling.storage import landing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
 from dev.demo import DemoError, describe
 from tests.system.killers import Kill, holds, index_of
@@ -30,8 +30,14 @@ def violations(stand: Stand, dag_id: str, run_id: str, expected: int) -> Iterato
     for external_id, charges in groups.items():
         if external_id is None or len(charges) > 1:
             yield f"{len(charges)} charges for {external_id}: {', '.join(charge.task_id for charge in charges)}"
+    yield from _not_landed(stand, dag_id, groups.keys(), expected)
+    if unfetched := stand.emulator.unfetched():
+        yield f"paid and never fetched whole: {', '.join(task.task_id for task in unfetched)}"
+
+
+def _not_landed(stand: Stand, dag_id: str, paid: Set[str | None], expected: int) -> Iterator[str]:
     files = stand.landed(dag_id)
-    if lost := groups.keys() - {path.stem for path in files}:
+    if lost := paid - {path.stem for path in files}:
         yield f"paid and not landed: {', '.join(sorted(map(str, lost)))}"
     if len(files) != expected:
         yield f"{len(files)} files instead of {expected}"
@@ -40,8 +46,6 @@ def violations(stand: Stand, dag_id: str, run_id: str, expected: int) -> Iterato
             describe(path)
         except DemoError as error:
             yield str(error)
-    if unfetched := stand.emulator.unfetched():
-        yield f"paid and never fetched whole: {', '.join(task.task_id for task in unfetched)}"
 
 
 def phases(stand: Stand, kills: Iterable[Kill]) -> Counter[str]:

@@ -67,7 +67,7 @@ def play(name: str, options: Options) -> int:
     print(f"\nRound {name}, {options.mode}: {options.videos} videos, seed {options.seed}", flush=True)
     home = Path(tempfile.mkdtemp(prefix=f"kling-kills-{name}-"))
     with Stand.up(home, seed=options.seed, speed=options.speed, videos=options.videos, mode=options.mode) as stand:
-        stand.strike()
+        stand.inject_faults()
         began = time.monotonic()
         run_id = stand.airflow.api.trigger("kills")
         stand.wait_until_running("kills")
@@ -125,9 +125,9 @@ def _report(stand: Stand, kills: list[Kill], seconds: float) -> None:
     if found := accounts.phases(stand, kills):
         rows += [(f"  hit {phase}", found[phase]) for phase in accounts.PHASES]
         rows.append(("videos charged by a POST killed unanswered", accounts.charged_in_killed_tries(stand, kills)))
-    struck = Counter(f"{e.operation} {e.fault}" for e in emulator.journal if e.fault)
+    affected = Counter(f"{e.operation} {e.fault}" for e in emulator.journal if e.fault)
     rows += [
-        ("faults", ", ".join(f"{n} {fault}" for fault, n in sorted(struck.items()))),
+        ("faults", ", ".join(f"{n} {fault}" for fault, n in sorted(affected.items()))),
         ("tries", stand.tries("kills")),
         ("submits sent", len(emulator.journal_for("create"))),
         ("videos found again by a lookup", accounts.found_again(stand)),

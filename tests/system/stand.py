@@ -18,7 +18,7 @@ FINISHED = ("success", "failed")
 
 # How long the emulator holds an answer back: wide enough to be hit on purpose.
 STALL = 1.5
-# Most submits and downloads are struck: mostly held back, now and then lost, spoiled or refused.
+# Most submits and downloads are affected: mostly held back, now and then lost, spoiled or refused.
 FAULT_RATE = 0.7
 FAULTS = (
     *[Fault("stall", on="create", seconds=STALL)] * 8,
@@ -72,7 +72,7 @@ class Stand:
         ):  # fmt: skip
             yield cls(airflow, emulator, output, seed)
 
-    def strike(self) -> None:
+    def inject_faults(self) -> None:
         """Let answers be held back and lost, by the seed, and slots be scarce."""
         self.emulator.settings.concurrency = CONCURRENCY
         self.emulator.faults.seeded(self.seed, FAULT_RATE, FAULTS)

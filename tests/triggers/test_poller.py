@@ -250,7 +250,7 @@ def test_a_stalled_account_does_not_delay_another(kling: KlingEmulator, connect:
     connect("llmprovider", "other")
     kling.settings.generation_seconds = 0
     slow, quick = submit(3), submit(3, "other")
-    # The dialects are accounts of their own at the emulator: this strikes the one that is asked first, three times.
+    # The dialects are accounts of their own at the emulator: this affects the one that is asked first, three times.
     kling.faults.add(Fault("stall", on="get", seconds=2, times=3))
 
     async def race() -> float:

@@ -129,14 +129,14 @@ def _not_found(call: Call, fault: Fault) -> Response:
 
 
 def _cut(*, honest_length: bool) -> Callable[[Call, Fault], Response]:
-    def strike(call: Call, fault: Fault) -> Response:
+    def cut_short(call: Call, fault: Fault) -> Response:
         assert isinstance(call, DownloadCall)
         if call.problem is not None:
             return call.problem
         keep = int(len(call.video) * fault.fraction)
         return CutShort(call.video, keep, MEDIA_TYPE, honest_length=honest_length)
 
-    return strike
+    return cut_short
 
 
 def _expired_url(call: Call, fault: Fault) -> Response:
