@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test check fix kills bench emulator constraints clean
+.PHONY: help demo ui test check fix kills fuzz search bench emulator constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,12 @@ fix: $(READY) ## format, and fix what the linter can
 
 kills: $(READY) ## kill -9 the processes of a real Airflow that makes 50 videos, and count what was paid (25 minutes)
 	@$(BIN)/python -m tests.system.kills $(ARGS)
+
+fuzz: $(READY) ## play 20,000 odd arguments, answers and downloads each (ARGS='--seed 9 --only answers')
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+search: $(READY) ## play other examples of the Hypothesis tests than the suite's, and twenty times as many (ARGS='--hypothesis-seed 9')
+	@$(BIN)/pytest -q --hypothesis-profile search tests/api tests/lifecycle tests/storage $(ARGS)
 
 bench: $(READY) ## measure beside other providers, and write benchmarks/RESULTS.md (half an hour)
 	@$(BIN)/python -m benchmarks $(ARGS)

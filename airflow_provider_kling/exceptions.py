@@ -6,6 +6,9 @@ Everything this provider raises.
     KlingError
     ├── KlingValidationError            refused here, before anything was sent (also a ValueError)
     ├── KlingConfigurationError         the Airflow connection cannot be used as it is
+    ├── KlingBudgetError                a submit would pass max_units, or has no price that is known: it was not made
+    ├── KlingApprovalError              nobody has approved what would be paid for: it was not submitted
+    │   └── KlingRejectedError          ... somebody has said no
     ├── KlingConnectionError            no answer: refused, DNS, TLS, time-out, reset
     ├── KlingResponseError              an answer that is not the API's: HTML, truncated JSON, no task id
     ├── KlingAPIError                   the API answered with an error
@@ -13,6 +16,7 @@ Everything this provider raises.
     │   ├── KlingPermissionError        this account may not use this API, model or address
     │   ├── KlingBalanceError           nothing left to pay with
     │   ├── KlingInvalidRequestError    Kling does not accept the request as it is
+    │   │   ├── KlingModelRetiredError  Kling does not serve this model any more
     │   │   ├── KlingTaskNotFoundError  no task with this id (or not visible yet)
     │   │   └── KlingTaskExistsError    a task with this external_task_id exists already
     │   ├── KlingModerationError        content policy, before a task was created
@@ -33,6 +37,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import ClassVar
+
+from airflow_provider_kling.api.text import without_queries
 
 
 class TaskState(StrEnum):
@@ -80,6 +86,8 @@ class KlingError(Exception):
         retryable: bool = False,
         next_step: str | None = None,
     ) -> None:
+        # A host's text, or a library's, may hold a signed link.
+        message = without_queries(message)
         super().__init__(message)
         self.message = message
         self.task_state = task_state
@@ -134,6 +142,25 @@ class KlingConfigurationError(KlingError):
     """The Airflow connection cannot be used as it is."""
 
 
+class KlingBudgetError(KlingError):
+    """A submit would pass ``max_units``, or nobody knows its price: it was not made, and nothing was charged for it."""
+
+    default_next_step = (
+        "Raise max_units, or take a cheaper model, mode or duration, then clear this task: what was submitted is taken "
+        "up at no cost."
+    )
+
+
+class KlingApprovalError(KlingError):
+    """Nobody has approved what would be paid for, and it was not submitted."""
+
+    default_next_step = "Clear the task to be asked anew."
+
+
+class KlingRejectedError(KlingApprovalError):
+    """Somebody has said no to what would be paid for: it was not submitted."""
+
+
 class KlingConnectionError(KlingError):
     """Kling's host gave no answer: refused, name not found, TLS, time-out or reset."""
 
@@ -170,6 +197,12 @@ class KlingInvalidRequestError(KlingAPIError):
     """Kling does not accept the request as it is."""
 
     default_next_step = "Change the request as the message says; the same request is refused again."
+
+
+class KlingModelRetiredError(KlingInvalidRequestError):
+    """Kling does not serve this model any more; the next step names the one to use instead."""
+
+    default_next_step = "Use a model that Kling sells now; docs/models.md lists them."
 
 
 class KlingTaskNotFoundError(KlingInvalidRequestError):
@@ -228,7 +261,7 @@ class KlingTaskModeratedError(KlingTaskFailedError):
 
 
 class KlingResultError(KlingError):
-    """Kling says ``succeed`` and gives no video."""
+    """Kling says ``succeed`` and gives no video (nor an image or a sound)."""
 
     default_next_step = "A retry polls again at no cost; if it stays so, send Kling's support the ids."
 

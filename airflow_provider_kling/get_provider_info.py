@@ -14,8 +14,13 @@ _INTEGRATION = "Kling"
 CONN_FIELDS: dict[str, dict[str, Any]] = {
     "dialect": {
         "label": "Dialect",
-        "description": "llmprovider: flat bodies. kling: Kling's own API, and gateways that pass it through.",
-        "schema": {"type": ["string", "null"], "enum": ["llmprovider", "kling"], "default": "llmprovider"},
+        "description": "llmprovider: flat bodies. kling: Kling's own API on /v1, and gateways that pass it through. "
+        "kling-v3: Kling's new standard; API key only.",
+        "schema": {
+            "type": ["string", "null"],
+            "enum": ["llmprovider", "kling", "kling-v3"],
+            "default": "llmprovider",
+        },
     },
     "timeout": {
         "label": "Timeout (seconds)",
@@ -26,6 +31,16 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         "label": "Further models",
         "description": "Model names to accept beyond those that this release knows, separated by commas.",
         "schema": {"type": ["string", "null"]},
+    },
+    "namespace": {
+        "label": "Namespace",
+        "description": "Tells deployments apart that share a Kling account and names of DAGs and tasks, e.g. staging.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "allow_private_downloads": {
+        "label": "Private downloads",
+        "description": "Whether videos may be fetched from private addresses although the API is not at one.",
+        "schema": {"type": ["boolean", "null"], "default": False},
     },
 }
 
@@ -66,10 +81,15 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": modules("hooks.kling"),
-        "operators": modules("operators.kling"),
-        "sensors": modules("sensors.kling"),
-        "triggers": modules("triggers.kling", "triggers.batch"),
+        "operators": modules("operators.kling", "operators.image", "operators.video", "operators.audio"),
+        "sensors": modules("sensors.kling", "sensors.quota"),
+        "triggers": modules("triggers.kling", "triggers.batch", "triggers.approval"),
+        "task-decorators": [
+            {"name": name, "class-name": f"airflow_provider_kling.decorators.kling.{name}"}
+            for name in ("kling_text2video", "kling_image2video")
+        ],
         "extra-links": ["airflow_provider_kling.links.kling.KlingVideoLink"],
+        "plugins": [{"name": "kling", "plugin-class": "airflow_provider_kling.plugins.kling.KlingPlugin"}],
         "connection-types": [
             {
                 "connection-type": "kling",

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from benchmarks import (
     batching,
     environment,
+    gallery,
     imports,
     landing,
     listing,
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[bool], report.Section]] = {
     "landing": landing.run,
     "slots": slots.run,
     "batching": batching.run,
+    "gallery": gallery.run,
 }
 
 

@@ -18,11 +18,12 @@ CHUNK = 1 << 20
 
 def land(url: str, path: str) -> None:
     """Land it as an operator does."""
-    from airflow_provider_kling.api.task import KlingTask, KlingVideo, TaskStatus
+    from airflow_provider_kling.api.task import KlingOutput, KlingTask, TaskStatus
+    from airflow_provider_kling.lifecycle.paths import place_at
     from airflow_provider_kling.storage import landing
 
-    task = KlingTask("task-1", TaskStatus.SUCCEED, videos=(KlingVideo(url),))
-    landing.land(task, f"file://{path}", name="video", refresh=lambda: task)
+    task = KlingTask("task-1", TaskStatus.SUCCEED, videos=(KlingOutput(url),))
+    landing.land(task, place_at(f"file://{path}", "video"), refresh=lambda: task)
 
 
 def copy(url: str, path: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import fmean
 
 import psutil
 
@@ -87,6 +88,24 @@ def observe(poller: Poller, seconds: float) -> Observed:
         start_lag=max((lag for at, lag in told["lags"] if at - lag < begin), default=0.0),
         memory=memory,
         stub_late=percentile([left - came - DELAY for _, came, left in polls], 99),
+    )
+
+
+def together(rounds: list[Observed]) -> Observed:
+    """Return what several rounds of one client, of equal length, say together."""
+    firsts = [each.first_round for each in rounds]
+    return replace(
+        rounds[0],
+        first_round=None if None in firsts else max(filter(None, firsts)),
+        looks_per_second=fmean(each.looks_per_second for each in rounds),
+        lateness=[late for each in rounds for late in each.lateness],
+        cpu_share=fmean(each.cpu_share for each in rounds),
+        connections=max(each.connections for each in rounds),
+        opened=max(each.opened for each in rounds),
+        lags=[lag for each in rounds for lag in each.lags],
+        start_lag=max(each.start_lag for each in rounds),
+        memory=max(each.memory for each in rounds),
+        stub_late=max(each.stub_late for each in rounds),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks.tls import HOST
@@ -109,6 +109,12 @@ LISTED = Poller(
     waiting=10_000,
     way="one walk over the pages for all",
 )
+LISTED_V3 = replace(
+    LISTED,
+    name="kling-v3, with the list",
+    connection=_kling_connection("kling-v3"),
+    way="one walk by cursor for all; groups of 20 while they are not due together",
+)
 PEERS = (
     Poller(
         name="databricks",
@@ -145,4 +151,4 @@ PEERS = (
         way="a blocking client per trigger, on the event loop",
     ),
 )
-POLLERS = {poller.name: poller for poller in (SINGLE, LISTED, *PEERS)}
+POLLERS = {poller.name: poller for poller in (SINGLE, LISTED, LISTED_V3, *PEERS)}

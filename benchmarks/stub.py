@@ -44,6 +44,11 @@ class Stub:
         self._pages = [_kling_answer(everything[first : first + PAGE_SIZE]) for first in range(0, tasks, PAGE_SIZE)] + [
             _kling_answer([])
         ]
+        count = len(self._pages) - 1
+        self._cursor_pages = [
+            _v3_page(everything[number * PAGE_SIZE : (number + 1) * PAGE_SIZE], number + 1, number + 1 < count)
+            for number in range(count)
+        ]
 
     # --- the APIs -------------------------------------------------------------------------------------------------
 
@@ -64,6 +69,8 @@ class Stub:
         polls = [web.get(path, self._poll(answer)) for path, answer in by_path.items()]
         return [
             web.get("/v1/videos/text2video", self._list),
+            web.post("/tasks", self._list_by_cursor),
+            web.get("/tasks", self._group),
             web.get("/api/2.2/jobs/runs/get", self._databricks_run),
             *polls,
             *(web.post(path, self._submit(answer)) for path, answer in submits.items()),
@@ -86,6 +93,15 @@ class Stub:
     async def _list(self, request: web.Request) -> web.Response:
         page = int(request.query["pageNum"])
         return await self._answer(request, f"page-{page}", self._pages[min(page, len(self._pages)) - 1])
+
+    async def _list_by_cursor(self, request: web.Request) -> web.Response:
+        page = int((await request.json()).get("cursor") or 0)
+        return await self._answer(request, f"page-{page + 1}", self._cursor_pages[page])
+
+    async def _group(self, request: web.Request) -> web.Response:
+        task_ids = request.query["task_ids"].split(",")
+        tasks = [_v3_task(_kling_task(task_id)) for task_id in task_ids]
+        return await self._answer(request, f"group of {len(task_ids)}", _kling_answer(tasks))
 
     async def _databricks_run(self, request: web.Request) -> web.Response:
         run_id = (await request.json())["run_id"]
@@ -146,6 +162,24 @@ def _kling_task(task_id: str) -> dict[str, Any]:
 
 def _kling_answer(data: Any) -> bytes:
     return json.dumps({"code": 0, "message": "SUCCEED", "request_id": "r-1", "data": data}).encode()
+
+
+def _v3_task(task: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": task["task_id"],
+        "status": task["task_status"],
+        "message": "",
+        "create_time": task["created_at"],
+        "update_time": task["updated_at"],
+        "external_id": task["task_info"]["external_task_id"],
+        "outputs": [],
+        "billing": [],
+    }
+
+
+def _v3_page(tasks: list[dict[str, Any]], number: int, more: bool) -> bytes:
+    listed = {"result": [_v3_task(task) for task in tasks], "count": len(tasks), "has_more": more}
+    return _kling_answer({**listed, "next_cursor": str(number) if more else ""})
 
 
 def _flat_task(task_id: str) -> bytes:

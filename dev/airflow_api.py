@@ -140,6 +140,25 @@ class AirflowAPI:
         content = answer["content"]
         return content if isinstance(content, str) else "\n".join(str(line) for line in content)
 
+    # --- forms for people -----------------------------------------------------------------------------------------
+
+    def form(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, Any]:
+        """Return what a task instance asks people, and their answer."""
+        return dict(self.call("GET", _form_path(dag_id, run_id, task_id, map_index)))
+
+    def answer(
+        self,
+        dag_id: str,
+        run_id: str,
+        task_id: str,
+        option: str,
+        params: dict[str, Any] | None = None,
+        map_index: int = -1,
+    ) -> None:
+        """Answer what a task instance asks."""
+        body = {"chosen_options": [option], "params_input": params or {}}
+        self.call("PATCH", _form_path(dag_id, run_id, task_id, map_index), json=body)
+
     # --- connections ----------------------------------------------------------------------------------------------
 
     def connection_form(self, conn_type: str) -> dict[str, Any]:
@@ -173,3 +192,7 @@ class AirflowAPI:
 
 def _run_path(dag_id: str, run_id: str) -> str:
     return f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
+
+
+def _form_path(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
+    return f"{_run_path(dag_id, run_id)}/taskInstances/{task_id}/{map_index}/hitlDetails"

@@ -24,6 +24,7 @@ Graph = Mapping[str, set[str]]
 LAYERS = (
     "api",
     "lifecycle",
+    "network",
     "compat",
     "storage",
     "hooks",
@@ -32,6 +33,8 @@ LAYERS = (
     "links",
     "operators",
     "sensors",
+    "decorators",
+    "plugins",
 )
 _PICTURE = re.compile(r"```mermaid\n.*?```\n", re.DOTALL)
 

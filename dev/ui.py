@@ -64,6 +64,7 @@ def _welcome(airflow: LocalAirflow, emulator: EmulatorProcess) -> None:
 
   Make a video   {airflow.url}/dags/example_kling_landed, press Trigger; it lands in {home}/videos
                  When make_video is green, its tab Details has a button "Kling video".
+  Gallery        {airflow.url}/plugin/kling-videos
   Connection     {airflow.url}/connections: kling_default points to the emulator.
                  Its Test button works; put your own key and base URL there to use the real Kling.
   Your own DAGs  Put them into example_dags/; they appear within seconds.

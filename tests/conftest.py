@@ -13,8 +13,11 @@ os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "True"
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 # One running Airflow for all the tests that need it: two conftests that import its fixture would start two.
-pytest_plugins = ["tests.airflow.fixtures", "tests.fixtures"]
+pytest_plugins = ["tests.airflow.fixtures", "tests.plugins.fixtures", "tests.fixtures"]
 
-# Time says nothing on a busy machine; a failing example prints how to replay it.
-settings.register_profile("kling", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+# Time says nothing on a busy machine; a failing example prints how to replay it. The suite plays the same examples each
+# time, so that a red run says something of the change; `make search` plays others, and more of them.
+_EVERYWHERE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile("kling", _EVERYWHERE, derandomize=True)
+settings.register_profile("search", _EVERYWHERE, max_examples=2000)
 settings.load_profile("kling")

@@ -18,11 +18,11 @@ Make = Callable[..., Instance]
 @pytest.fixture(scope="session")
 def shared_emulator() -> Any:
     """One server on a manual clock for all tests here; small videos render fast."""
-    with KlingEmulator(clock="manual", height=36) as emulator:
+    with KlingEmulator(clock="manual", height=36, retired="sell") as emulator:
         yield emulator
 
 
-@pytest.fixture(params=["llmprovider", "kling"])
+@pytest.fixture(params=["llmprovider", "kling", "kling-v3"])
 def dialect(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -34,6 +34,13 @@ def emulator(shared_emulator: KlingEmulator, monkeypatch: pytest.MonkeyPatch, di
     use_clock_of(shared_emulator, monkeypatch)
     connect(shared_emulator, monkeypatch, dialect, auth="jwt" if dialect == "kling" else "key")
     return shared_emulator
+
+
+@pytest.fixture
+def retired_models(emulator: KlingEmulator, monkeypatch: pytest.MonkeyPatch, dialect: str) -> None:
+    """A host that still sells what Kling retired, and a connection that says so."""
+    emulator.settings.retired = "sell"
+    connect(emulator, monkeypatch, dialect, models=["kling-v1", "kling-v1-6"])
 
 
 @pytest.fixture

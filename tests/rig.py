@@ -18,6 +18,7 @@ from typing import Any
 import airflow.sdk
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from airflow_provider_kling.compat import clock
 from airflow_provider_kling.emulator import KlingEmulator
@@ -49,6 +50,7 @@ class Instance:
     max_tries: int = 2
     store: FakeStore = field(default_factory=FakeStore)
     xcom: dict[str, Any] = field(default_factory=dict)
+    latest: dict[str, Any] = field(default_factory=dict)
 
     def context(self) -> Any:
         """Return the context of a new try; XCom is wiped, as Airflow does."""
@@ -63,11 +65,13 @@ class Instance:
             try_number=self.try_number,
             max_tries=self.max_tries,
             start_date=datetime.fromtimestamp(clock.now(), tz=UTC),
+            task=task,
             xcom_push=lambda key, value: self.xcom.__setitem__(key, value),
         )
-        context: dict[str, Any] = {"ti": ti, "task": task}
+        context: dict[str, Any] = {"ti": ti, "task": task, "outlet_events": OutletEventAccessors()}
         if self.with_store and HAS_STORE:
             context["task_state_store"] = self.store
+        self.latest = context
         return context
 
     def clear(self, *, discard_store: bool = False) -> None:

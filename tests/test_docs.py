@@ -28,8 +28,15 @@ def test_the_readme_quotes_a_tested_dag_of_at_most_twenty_lines_of_code() -> Non
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_is_quoted_is_what_is_tested(page: Path) -> None:
+    for source, name, quoted in QUOTE.findall(page.read_text("utf-8")):
+        assert quoted == section(ROOT / source, name), f"{page.name} quotes {source}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#]+)", text):
         assert target.startswith("https://") or (page.parent / target).exists(), f"{page.name} links to {target}"
 
 

@@ -18,8 +18,8 @@ PURE = ["api", "lifecycle"]
 # Time, chance, network and files are inputs of a decision, never part of it.
 NEVER_IN_PURE = {"airflow", "requests", "aiohttp", "time", "random", "socket", "asyncio", "os", "logging"}
 LONGEST = 300
-# Airflow hands the operator to an extra link.
-TAKES_OPERATORS = ["operators", "links"]
+# Airflow hands the operator to an extra link, and a decorator is made of one.
+TAKES_OPERATORS = ["operators", "links", "decorators"]
 
 
 def modules(package: str) -> list[Path]:
@@ -91,7 +91,12 @@ def test_nothing_below_operators_takes_an_operator() -> None:
             assert "operator" not in f"{name} {annotation}".lower(), (path, name)
 
 
-CHEAP = ["operators.kling", "sensors.kling", "triggers.kling"]
+CHEAP = [
+    *(f"operators.{name}" for name in ("kling", "image", "video", "audio")),
+    "sensors.kling",
+    "triggers.kling",
+    "decorators.kling",
+]
 HEAVY = ["requests", "aiohttp", "jwt", "urllib3", "av", "PIL", "starlette", "uvicorn"]
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from airflow_provider_kling import exceptions as exc
 from airflow_provider_kling.api.http import Response
+from airflow_provider_kling.api.models import successor_of
+from airflow_provider_kling.api.text import tidy
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +82,82 @@ INVALID_METHOD = 1202
 STALE_TOKEN_CODES = frozenset({1003, 1004})
 """Refusals of a token by its times; a fresh signature can heal them."""
 
+NEVER_ARRIVED = frozenset(
+    {
+        *range(300, 400),
+        400,
+        401,
+        402,
+        403,
+        404,
+        405,
+        406,
+        407,
+        411,
+        413,
+        414,
+        415,
+        417,
+        421,
+        422,
+        426,
+        428,
+        429,
+        431,
+        451,
+    }
+)
+"""
+Statuses with which whoever answers says that it did not act on the request, nor pass it on (RFC 9110, 6585, 7725).
+
+Not among them: 408 and 499 (somebody gave up waiting), 409, 423 and 425 (the request met another one, which may have
+been the same one sent before), 410 and 424, and whatever is not registered.
+"""
+
 _OTHER_SERVER = Rule(_SERVER, "Server error", retryable=True, may_exist=True)
 _OTHER_CLIENT = Rule(_INVALID, "The request was refused")
+_UNCLEAR = Rule(_SERVER, "The request may have been acted on", retryable=True, may_exist=True)
 
 # 1201 means three things that only the text tells apart: an invalid value, "Task not found by id/external id: …"
 # (seen live) and "already exists" (seen live for a repeated external id). new-api gateways say task_not_exist.
 _NOT_FOUND = re.compile(r"not[ _](found|exist)|does(n't| not) exist|no such task", re.IGNORECASE)
 _EXISTS = re.compile(r"already exist|duplicate", re.IGNORECASE)
+# Texts seen live of tasks that failed: "Failure to pass the risk control system", "Content policy violation".
+_MODERATED = re.compile(
+    r"risk control|content[ _](policy|security)|(?<!case[ -])sensitive|moderation|prohibited", re.IGNORECASE
+)
+# Seen live: "The model 'kling-v1' has been discontinued and is no longer available." Its code was not written down.
+_RETIRED = re.compile(r"\bmodel\b.*\b(discontinued|no longer (available|supported))", re.IGNORECASE)
+_MODEL_NAME = re.compile(r"\bkling[\w.-]*[\w]")
 
 
 def error_for(
-    response: Response, *, code: int | str | None, message: str, request_id: str | None, creating: bool
+    response: Response, *, code: object, message: object, request_id: str | None, creating: bool
 ) -> exc.KlingAPIError:
     """
     Return the error for an answer that says no.
 
     :param response: the answer.
-    :param code: the vendor's code in its body, when there is one.
-    :param message: the vendor's text, or an empty string.
+    :param code: what the body has for the vendor's code.
+    :param message: what it has for a text.
     :param request_id: the vendor's id of the request.
     :param creating: whether the request would have been paid for.
     """
+    code = service_code(code)
+    message = tidy(message) if message else ""
     rule = _rule(response.status, code)
     missing = response.status == 404 and code != INVALID_METHOD
     kind = _kind(rule, f"{code} {message}", missing=missing and not creating, creating=creating)
+    if creating and kind in (_INVALID, _PERMISSION) and _RETIRED.search(message):
+        kind = exc.KlingModelRetiredError
+    elif (
+        creating
+        and rule is BY_STATUS.get(response.status)
+        and kind is _INVALID
+        and tells_of_moderation(f"{code} {message}")
+    ):
+        # A gateway has no codes of Kling's; its words are the only signal.
+        kind = _MODERATION
     error = kind(
         f"Kling refused: {message or rule.meaning}.".replace("..", "."),
         request_id=request_id,
@@ -114,25 +168,52 @@ def error_for(
     )
     if isinstance(error, exc.KlingRateLimitError):
         error.retry_after = response.retry_after
+    if isinstance(error, exc.KlingModelRetiredError) and (successor := _successor(message)):
+        error.next_step = f"Use model {successor!r} instead; docs/models.md lists what Kling sells now."
     return error
 
 
+def tells_of_moderation(text: str) -> bool:
+    """Whether a reason in words is that of Kling's moderation."""
+    return bool(_MODERATED.search(text))
+
+
+def _successor(message: str) -> str:
+    """Return the model to use instead of the one that a text names, or nothing where that is not known."""
+    named = _MODEL_NAME.search(message)
+    return successor_of(named.group()) if named else ""
+
+
 def _rule(status: int, code: int | str | None) -> Rule:
+    if code == 0:
+        # Kling's word for "done", with a status that says otherwise.
+        return _UNCLEAR
     if isinstance(code, int) and code in BY_CODE:
         return BY_CODE[code]
     if status in BY_STATUS:
         return BY_STATUS[status]
-    if 400 <= status < 500 and status != 408:
+    if status in NEVER_ARRIVED:
         return _OTHER_CLIENT
     # Everything else is open: 5xx, a request time-out, and a code of its own on HTTP 200.
-    return _OTHER_SERVER
+    return _UNCLEAR if 400 <= status < 500 else _OTHER_SERVER
+
+
+def service_code(code: object) -> int | str | None:
+    """Return a vendor's code, a number that is text as a number; ``False`` is an int to Python, and no code."""
+    if isinstance(code, int) and not isinstance(code, bool) and code.bit_length() <= 64:
+        return code
+    if isinstance(code, str) and code.isdecimal() and len(code) <= 6:
+        return int(code)
+    return tidy(code, 60) if isinstance(code, str) and code else None
 
 
 def _kind(rule: Rule, text: str, *, missing: bool, creating: bool) -> type[exc.KlingAPIError]:
-    if rule.error is not _INVALID:
+    if rule.error is not _INVALID and rule is not _UNCLEAR:
         return rule.error
     if _EXISTS.search(text):
         return exc.KlingTaskExistsError
+    if rule is _UNCLEAR:
+        return rule.error
     # A create answered "not found" means a wrong host or path, not a missing task.
     if missing or (not creating and _NOT_FOUND.search(text)):
         return exc.KlingTaskNotFoundError

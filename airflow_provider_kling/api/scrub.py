@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import replace
-from urllib.parse import quote, quote_plus
 
 from airflow_provider_kling.api.http import Response
 
@@ -16,35 +16,57 @@ _SHORTEST = 8
 
 class Scrubber:
     """
-    Knows the forms in which a secret can come back: as it is, as JSON escapes it, and as a URL does.
+    Knows a secret however often it was escaped on its way: a key in a URL in a JSON text in a page of HTML.
 
     :param secrets: keys and tokens.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
-        # A form that holds another goes first, so that nothing of it is left.
-        self._forms = [(form, form.encode()) for form in sorted(forms, key=len, reverse=True)]
+        known = sorted((secret for secret in secrets if len(secret) >= _SHORTEST), key=len, reverse=True)
+        pattern = "|".join("".join(map(_char, secret)) for secret in known)
+        self._text = re.compile(pattern) if pattern else None
+        self._bytes = re.compile(pattern.encode()) if pattern else None
 
     def text(self, text: str) -> str:
         """Return a text without the secrets."""
-        for form, _ in self._forms:
-            if form in text:
-                text = text.replace(form, _MASK)
-        return text
+        return self._text.sub(_MASK, text) if self._text else text
 
     def response(self, response: Response) -> Response:
         """Return an answer whose body and header values are without the secrets."""
-        body = response.body
-        for _, form in self._forms:
-            if form in body:
-                body = body.replace(form, _MASK.encode())
-        headers = {name: self.text(value) for name, value in response.headers.items()}
+        body, headers = _unescaped(response.body), response.headers
+        if self._bytes:
+            body = self._bytes.sub(_MASK.encode(), body)
+        # One search for all of them: each poll pays for it.
+        if self._text and self._text.search("\n".join(headers.values())):
+            headers = {name: self.text(value) for name, value in headers.items()}
+        if body is response.body and headers is response.headers:
+            return response
         return replace(response, headers=headers, body=body)
 
 
-def _forms(secret: str) -> Iterable[str]:
-    in_json = json.dumps(secret)[1:-1]
-    yield from (secret, in_json, in_json.replace("/", "\\/"), json.dumps(secret, ensure_ascii=False)[1:-1])
-    for in_url in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
-        yield from (in_url, in_url.lower() if in_url != secret else in_url)
+_NAMED = {'"': "quot", "&": "amp", "<": "lt", ">": "gt", "'": "apos"}
+
+
+def _char(character: str) -> str:
+    """Match a character as it is, and as JSON, a URL or HTML escapes it, however often."""
+    if character.isalnum() or character in "-_.~":
+        return re.escape(character)
+    code = ord(character)
+    digits = "".join(f"[{d}{d.upper()}]" if d.isalpha() else d for d in f"{code:02x}")
+    named = f"|{_NAMED[character]};?" if character in _NAMED else ""
+    entity = f"&(?:amp;)*(?:#0*{code};?|#[xX]0*{digits};?{named})"
+    return f"(?:%(?:25)*{digits}|\\\\+u00{digits}|{entity}|\\\\*{re.escape(character)})"
+
+
+def _unescaped(body: bytes) -> bytes:
+    r"""
+    Return a JSON body with its ``\u`` escapes written out, so that no key hides behind them.
+
+    Half a character (a lone surrogate), which UTF-8 cannot carry, stays escaped.
+    """
+    if b"\\u" not in body:
+        return body
+    try:
+        return json.dumps(json.loads(body), ensure_ascii=False).encode("utf-8", "backslashreplace")
+    except (ValueError, RecursionError):
+        return body

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+UNKNOWN_PRICE: Mapping[str, float | None] = {"units": None, "usd": None}
+"""The estimate in the manifest of what has no price that is known."""
 
 
 class TaskStatus(StrEnum):
@@ -37,18 +41,22 @@ class TaskStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class KlingVideo:
+class KlingOutput:
     """
-    One produced video.
+    One produced video, image or sound.
 
     :param url: signed and public for about 30 days; it must be fetched without an Authorization header.
-    :param id: Kling's id of the video, used to extend it; ``None`` when a gateway leaves it out.
-    :param duration: seconds.
+    :param id: Kling's id of it, used to extend a video; ``None`` for images, and when a gateway leaves it out.
+    :param duration: seconds; ``None`` for images.
+    :param kind: ``video``, ``image`` or ``audio``.
+    :param suffix: how its file name ends: ``mp4``, ``png``, ``jpg``, ``webp``, ``mp3`` or ``wav``.
     """
 
     url: str
     id: str | None = None
     duration: float | None = None
+    kind: str = "video"
+    suffix: str = "mp4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +69,12 @@ class KlingTask:
     :param raw_status: the word on the wire.
     :param task_status_msg: the reason of a failure; Kling puts it here alone.
     :param external_task_id: the id that the submitter chose.
-    :param videos: the result; empty until ``succeed``.
+    :param videos: of the result; empty until ``succeed``.
+    :param images: of the result.
+    :param audios: of the result; a sound that there is as mp3 and as wav is two files.
     :param created_at: when the task was created, UTC.
     :param updated_at: when it last changed, UTC.
-    :param units: ``final_unit_deduction``, a small decimal string, when the dialect reports it.
+    :param units: what Kling says it deducted (``final_unit_deduction``, ``billing``), a small decimal string.
     :param request_id: the vendor's id of the request that this was read from.
     """
 
@@ -73,18 +83,28 @@ class KlingTask:
     raw_status: str = ""
     task_status_msg: str = ""
     external_task_id: str | None = None
-    videos: tuple[KlingVideo, ...] = ()
+    videos: tuple[KlingOutput, ...] = ()
+    images: tuple[KlingOutput, ...] = ()
+    audios: tuple[KlingOutput, ...] = ()
     created_at: datetime | None = None
     updated_at: datetime | None = None
     units: str | None = None
     request_id: str | None = None
 
-    def manifest(self, capability: str, output_paths: list[str] | None = None) -> dict[str, Any]:
+    @property
+    def outputs(self) -> tuple[KlingOutput, ...]:
+        """All that the task made: what is landed, in this order."""
+        return (*self.videos, *self.images, *self.audios)
+
+    def manifest(
+        self, capability: str, output_paths: list[str] | None = None, estimate: Mapping[str, float] | None = None
+    ) -> dict[str, Any]:
         """
         Return the small JSON that goes to XCom.
 
         :param capability: e.g. ``text2video``.
-        :param output_paths: where the videos were landed, in the order of ``videos``.
+        :param output_paths: where they were landed, in the order of :attr:`outputs`.
+        :param estimate: ``units`` and ``usd`` that the request was listed at, where that is known.
         """
         manifest: dict[str, Any] = {
             "task_id": self.task_id,
@@ -93,34 +113,17 @@ class KlingTask:
             "task_status": self.task_status.value,
             "videos": [{"id": v.id, "url": v.url, "duration": v.duration} for v in self.videos],
             "output_paths": output_paths or [],
+            "estimate": dict(estimate or UNKNOWN_PRICE),
             "created_at": self.created_at.isoformat() if self.created_at else None,
             "updated_at": self.updated_at.isoformat() if self.updated_at else None,
         }
+        if self.images:
+            manifest["images"] = [{"url": image.url} for image in self.images]
+        if self.audios:
+            manifest["audios"] = [
+                {"id": audio.id, "url": audio.url, "duration": audio.duration, "format": audio.suffix}
+                for audio in self.audios
+            ]
         if self.units is not None:
             manifest["units"] = self.units
         return manifest
-
-
-def timestamp(value: object) -> datetime | None:
-    """
-    Return an API timestamp as UTC.
-
-    Kling documents milliseconds; the gateway xmsmartlink sends seconds, so the size decides.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
-        return None
-    seconds = value / 1000 if value > 1e11 else float(value)
-    try:
-        return datetime.fromtimestamp(seconds, tz=UTC)
-    except (OverflowError, ValueError, OSError):
-        return None
-
-
-def number(value: object) -> float | None:
-    """Return a number that the API sends as a string (``"5.041"``), or ``None``."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        return float(value)
-    except ValueError:
-        return None

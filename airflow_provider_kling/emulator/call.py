@@ -1,8 +1,10 @@
-"""One request to the emulated API or to a video, from reading it to the answer it would get on a good day."""
+"""One request to the emulated API or to a file, from reading it to the answer it would get on a good day."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -10,11 +12,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from airflow_provider_kling.emulator.auth import check
-from airflow_provider_kling.emulator.dialects import Dialect
-from airflow_provider_kling.emulator.fields import parse_json
+from airflow_provider_kling.emulator.dialects import Answer, Desk, Dialect, Endpoint
 from airflow_provider_kling.emulator.refusals import Reason, Refusal
 from airflow_provider_kling.emulator.service import Service
 from airflow_provider_kling.emulator.task import Task
+
+# Pictures come as megabytes of Base64; the journal keeps what identifies them.
+_LONGEST_KEPT = 20_000
 
 
 class Call(Protocol):
@@ -35,31 +39,79 @@ def origin(request: Request) -> str:
     return f"{request.url.scheme}://{request.url.netloc}"
 
 
-def body_for_journal(raw: bytes) -> Any:
-    """The JSON of the body; its text when it is none; None when it is empty."""
+def _json(raw: bytes) -> Any:
     try:
         return json.loads(raw) if raw else None
     except ValueError:
         return raw.decode(errors="replace")
 
 
+def body_for_journal(raw: bytes) -> Any:
+    """The JSON of the body; its text when it is none; None when it is empty. Very long texts as their digest."""
+    body = _json(raw)
+    return _shortened(body) if len(raw) > _LONGEST_KEPT else body
+
+
+def _shortened(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {name: _shortened(value) for name, value in node.items()}
+    if isinstance(node, list):
+        return [_shortened(value) for value in node]
+    if isinstance(node, str) and len(node) > _LONGEST_KEPT:
+        return f"({len(node)} characters, sha256:{hashlib.sha256(node.encode()).hexdigest()[:12]})"
+    return node
+
+
 @dataclass
 class APICall:
-    """A create, get or list in one dialect. ``task`` is the one it created or found, once it has."""
+    """A request to one endpoint of a dialect. ``task`` is the first one it created or found, once it has."""
 
     service: Service
     dialect: Dialect
-    operation: str
+    endpoint: Endpoint
     request: Request
     raw: bytes
     task: Task | None = field(default=None)
 
+    @property
+    def operation(self) -> str:
+        """``create``, ``get``, ``list`` ..., or ``other`` where there is no such path."""
+        return self.endpoint.operation
+
+    @property
+    def account(self) -> str:
+        """The account whose key this is."""
+        return self.dialect.prefix
+
+    @property
+    def desk(self) -> Desk:
+        """The request as the dialect sees it."""
+        request = self.request
+        parts = (request.path_params, request.query_params, self.raw, origin(request))
+        return Desk(self.service, self.account, self.endpoint.subject, *parts)
+
     def answer(self) -> Response:
+        return self._carried_out(self._operate)
+
+    def nothing_found(self) -> Response:
+        """Answer a get as if there were no such task."""
+        return self._carried_out(lambda: self.dialect.none_found(self.desk))
+
+    def _carried_out(self, operate: Callable[[], Answer]) -> Response:
         try:
             check(self.request.headers.get("authorization"), self.service.credentials, takes_jwt=self.dialect.takes_jwt)
-            return self._respond(200, getattr(self, f"_{self.operation}")())
+            answer = operate()
         except Refusal as refusal:
             return self.refuse(refusal)
+        self.task = answer.tasks[0] if answer.tasks else None
+        return self._respond(200, answer.body)
+
+    def _operate(self) -> Answer:
+        if self.operation == "other":
+            wanted = f"{self.request.method} {self.request.url.path}"
+            raise Refusal(Reason.NO_ROUTE, f"The requested method is invalid: {wanted}")
+        answer: Answer = getattr(self.dialect, self.operation)(self.desk)
+        return answer
 
     def refuse(self, refusal: Refusal) -> Response:
         status, body = self.dialect.refused(refusal)
@@ -72,31 +124,9 @@ class APICall:
 
     def external_task_id(self) -> str | None:
         """The external id of a create body, None without a readable one."""
-        body = body_for_journal(self.raw)
-        value = body.get("external_task_id") if isinstance(body, dict) else None
+        body = _json(self.raw)
+        value = self.dialect.external_task_id(body) if isinstance(body, dict) else None
         return value if isinstance(value, str) and value else None
-
-    def _create(self) -> dict[str, Any]:
-        wish = self.dialect.wish(parse_json(self.raw), self.service.settings)
-        self.task = self.service.create(self.dialect.name, wish)
-        return self.dialect.created(self.task)
-
-    def _get(self) -> dict[str, Any]:
-        self.task = self.service.find(self.dialect.name, self.request.path_params["task_id"])
-        return self.dialect.shown(self.task, self._link(self.task))
-
-    def _list(self) -> dict[str, Any]:
-        number, size = self.dialect.page(self.request.query_params)
-        tasks = self.service.page(self.dialect.name, number, size)
-        return self.dialect.listed([(task, self._link(task)) for task in tasks])
-
-    def _other(self) -> dict[str, Any]:
-        raise Refusal(
-            Reason.NO_ROUTE, f"The requested method is invalid: {self.request.method} {self.request.url.path}"
-        )
-
-    def _link(self, task: Task) -> str:
-        return origin(self.request) + self.service.video_path(task)
 
     def _respond(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
         return JSONResponse(body, status_code=status, headers=headers)

@@ -14,11 +14,11 @@ from typing import Any
 
 from airflow_provider_kling.emulator.emulator import KlingEmulator
 from airflow_provider_kling.emulator.service import CONTENT_POLICY
+from airflow_provider_kling.emulator.spec import MissingExtraError
 from airflow_provider_kling.emulator.task import RISK_CONTROL
-from airflow_provider_kling.emulator.video import MissingExtraError
 
 DEFAULT_PORT = 8765
-_DIALECTS = ("llmprovider", "kling")
+_DIALECTS = ("llmprovider", "kling", "kling-v3")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,12 +55,17 @@ def _emulator(options: argparse.Namespace) -> KlingEmulator:
         concurrency=options.concurrency,
         generation_seconds=options.generation_seconds,
         balance_units=options.balance_units,
+        packs=tuple(options.pack),
         duplicates=options.duplicates,
+        charge_on=options.charge_on,
+        retired=options.retired,
+        cfg_scale_v2=options.cfg_scale_v2,
+        foreign_ids=options.foreign_ids,
     )
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="kling-emulator", description="A stand-in for Kling's text-to-video service.")
+    parser = argparse.ArgumentParser(prog="kling-emulator", description="A stand-in for Kling's service.")
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     add("--port", type=int, default=DEFAULT_PORT, help="port, 0 for a free one (default: %(default)s)")
@@ -71,6 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--generation-seconds", type=float, help="time a video takes (default: 83 to 253, by prompt)")
     add("--balance-units", type=float, help="units in the account (default: no limit)")
     add("--duplicates", choices=("reject", "accept"), default="reject", help="what a used external id meets")
+    add("--pack", action="append", default=[], help="a resource pack, as Trial-Video-100Units-5Con-1Months; repeatable")
+    add("--charge-on", choices=("submit", "completion"), default="submit", help="when units are taken")
+    add("--retired", choices=("refuse", "sell"), default="refuse", help="models that Kling stopped serving")
+    add("--cfg-scale-v2", choices=("ignore", "refuse"), default="ignore", help="cfg_scale with kling-v2 models")
+    add("--foreign-ids", choices=("refuse", "accept"), default="refuse", help="video ids that were not made here")
     add("--ready-file", type=Path, help="write URL and connections here as JSON once listening")
     return parser
 

@@ -33,6 +33,11 @@ class Clock:
             self._began = time.monotonic()
             self._advanced = 0.0
 
+    @property
+    def start(self) -> float:
+        """When it began, in emulator time."""
+        return self._start
+
     def now(self) -> float:
         """Emulator time, seconds since the Unix epoch."""
         with self._lock:

@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from airflow_provider_kling.emulator.download import MEDIA_TYPE, VideoResponse
+from airflow_provider_kling.emulator.download import MEDIA_TYPES, FileResponse, named, render
 from airflow_provider_kling.emulator.prices import plain
 from airflow_provider_kling.emulator.service import Service
-from airflow_provider_kling.emulator.video import MissingExtraError, render
+from airflow_provider_kling.emulator.spec import MissingExtraError
 
 
 class Control:
@@ -66,16 +66,19 @@ class Control:
         return self.service.settings.to_json()
 
     async def preview(self, request: Request) -> Response:
-        """The video for the page: unsigned, and in neither journal nor ledger, so that watching is no fetching."""
-        task = self.service.task(request.path_params["task_id"])
-        if task is None or task.status != "succeed" or task.no_videos:
-            return JSONResponse({"error": "no such video"}, status_code=404)
+        """A file for the page: unsigned, and in neither journal nor ledger, so that watching is no fetching."""
+        name = request.path_params["name"]
+        media = next((media for media, kinds in MEDIA_TYPES.items() if name.rpartition(".")[2] in kinds), "video")
+        task, file = named(self.service, media, name)
+        if task is None or file is None:
+            return JSONResponse({"error": "no such file"}, status_code=404)
         try:
-            video = await run_in_threadpool(render, task.video_spec(self.service.settings.height))
+            content = await run_in_threadpool(render, task, file, self.service.settings.height)
         except MissingExtraError as missing:
             return JSONResponse({"error": str(missing)}, status_code=501)
-        part = VideoResponse(task, video, request.headers.get("range"))
-        return Response(bytes(part.body), part.status_code, dict(part.headers), MEDIA_TYPE)
+        media_type = MEDIA_TYPES[media][file.suffix]
+        part = FileResponse(task, name, content, request.headers.get("range"), media_type)
+        return Response(bytes(part.body), part.status_code, dict(part.headers), media_type)
 
 
 async def _body(request: Request) -> Any:
@@ -109,7 +112,7 @@ def routes(service: Service) -> list[Route]:
         ("clock", control.clock, ["GET", "POST"]),
         ("faults", control.faults, ["GET", "POST", "DELETE"]),
         ("settings", control.settings, ["GET", "PATCH"]),
-        ("preview/{task_id}.mp4", control.preview, ["GET"]),
+        ("preview/{name}", control.preview, ["GET"]),
     ]
     made = [Route(f"/_kling/{path}", _answering(method), methods=methods) for path, method, methods in table]
     return [*made, Route("/", _page, methods=["GET"])]

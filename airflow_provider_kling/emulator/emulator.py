@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from airflow_provider_kling.emulator.server import ServerThread
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}
-_DIALECT_NAMES = ("llmprovider", "kling")
+# Dialect -> the prefix of its account: the new standard speaks to the same one as the legacy paths.
+_PREFIXES = {"llmprovider": "llmprovider", "kling": "kling", "kling-v3": "kling"}
 
 
 class KlingEmulator:
@@ -38,13 +39,8 @@ class KlingEmulator:
         clock: ``real`` or ``manual``.
         speed: emulator seconds per real second on the real clock.
         seed: decides generation times and pictures.
-        generation_seconds: fixed time from creation to the end; None draws 83 to 253 seconds per prompt.
-        concurrency: unfinished tasks allowed at once, per dialect; None is no limit.
-        balance_units: units in the account, per dialect; None is no limit.
-        duplicates: ``reject`` or ``accept`` an ``external_task_id`` used before.
-        retry_after: ``Retry-After`` of every 429 in seconds; None sends none.
-        height: height of the videos in pixels; None is 360 to 640 by aspect ratio. Small videos render fast.
-        extra_models: model names to take besides the documented ones.
+        concurrency, balance_units, packs, duplicates, charge_on, retired, cfg_scale_v2, foreign_ids, costs_interval,
+            generation_seconds, retry_after, height, extra_models: see ``Settings``.
         api_key: the static key.
         access_key: issuer of JWTs.
         secret_key: key that JWTs are signed with, at least 32 bytes.
@@ -61,7 +57,13 @@ class KlingEmulator:
         generation_seconds: float | None = None,
         concurrency: int | None = None,
         balance_units: Decimal | float | None = None,
+        packs: tuple[str, ...] = (),
         duplicates: Literal["reject", "accept"] = "reject",
+        charge_on: Literal["submit", "completion"] = "submit",
+        retired: Literal["refuse", "sell"] = "refuse",
+        cfg_scale_v2: Literal["ignore", "refuse"] = "ignore",
+        foreign_ids: Literal["refuse", "accept"] = "refuse",
+        costs_interval: float = 1.0,
         retry_after: float | None = None,
         height: int | None = None,
         extra_models: tuple[str, ...] = (),
@@ -72,7 +74,13 @@ class KlingEmulator:
         settings = Settings(
             concurrency=concurrency,
             balance_units=balance_units,
+            packs=packs,
             duplicates=duplicates,
+            charge_on=charge_on,
+            retired=retired,
+            cfg_scale_v2=cfg_scale_v2,
+            foreign_ids=foreign_ids,
+            costs_interval=costs_interval,
             generation_seconds=generation_seconds,
             retry_after=retry_after,
             height=height,
@@ -119,10 +127,10 @@ class KlingEmulator:
         return f"http://{_EVERYWHERE.get(self._host, self._host)}:{self._server.port}"
 
     def base_url(self, dialect: str) -> str:
-        """Base URL of one dialect, ``llmprovider`` or ``kling``."""
-        if dialect not in _DIALECT_NAMES:
-            raise ValueError(f"no such dialect: {dialect!r}; there are {', '.join(_DIALECT_NAMES)}")
-        return f"{self.url}/{dialect}"
+        """Base URL of one dialect: ``llmprovider``, ``kling`` or, the same as that, ``kling-v3``."""
+        if dialect not in _PREFIXES:
+            raise ValueError(f"no such dialect: {dialect!r}; there are {', '.join(_PREFIXES)}")
+        return f"{self.url}/{_PREFIXES[dialect]}"
 
     def connection(
         self, dialect: str = "llmprovider", auth: Literal["key", "jwt"] = "key", **extra: Any
@@ -173,7 +181,7 @@ class KlingEmulator:
         return self._service.tasks
 
     def unfetched(self) -> list[Task]:
-        """Tasks that were paid for and succeeded, and whose video was never downloaded whole."""
+        """Tasks that were paid for and succeeded, and whose files were never downloaded whole."""
         return self._service.unfetched()
 
     @property
@@ -182,7 +190,7 @@ class KlingEmulator:
         return self._service.journal.entries
 
     def journal_for(self, operation: str) -> list[JournalEntry]:
-        """The requests of one operation: ``create``, ``get``, ``list``, ``download`` or ``other``."""
+        """The requests of one operation; ``JournalEntry`` lists them."""
         return [entry for entry in self.journal if entry.operation == operation]
 
     def reset(self) -> None:

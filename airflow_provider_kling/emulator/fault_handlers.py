@@ -8,9 +8,9 @@ from typing import Any
 
 from starlette.responses import HTMLResponse, Response
 
-from airflow_provider_kling.emulator import service as said
+from airflow_provider_kling.emulator import refusals as said
 from airflow_provider_kling.emulator.call import APICall, Call
-from airflow_provider_kling.emulator.download import MEDIA_TYPE, DownloadCall
+from airflow_provider_kling.emulator.download import DownloadCall
 from airflow_provider_kling.emulator.faults import Fault
 from airflow_provider_kling.emulator.refusals import Reason, Refusal
 from airflow_provider_kling.emulator.transport import CutShort, Dropped, Held
@@ -85,7 +85,7 @@ def _duplicate(call: Call, fault: Fault) -> Response:
     assert isinstance(call, APICall)
     external_task_id = call.external_task_id()
     try:
-        call.service.refuse_duplicate(call.dialect.name, external_task_id)
+        call.service.refuse_duplicate(call.account, external_task_id)
     except Refusal as refusal:
         return call.refuse(refusal)
     answer = call.answer()
@@ -118,14 +118,15 @@ def _unknown_status(call: Call, fault: Fault) -> Response:
 def _rename_status(node: Any, value: str) -> None:
     for item in node if isinstance(node, list) else [node]:
         if isinstance(item, dict):
-            if "task_status" in item:
-                item["task_status"] = value
-            _rename_status(item.get("data"), value)
+            for name in ("task_status", "status"):
+                if name in item:
+                    item[name] = value
+            _rename_status(item.get("data") or item.get("result"), value)
 
 
 def _not_found(call: Call, fault: Fault) -> Response:
     assert isinstance(call, APICall)
-    return call.refuse(said.not_found(call.request.path_params["task_id"]))
+    return call.nothing_found()
 
 
 def _cut(*, honest_length: bool) -> Callable[[Call, Fault], Response]:
@@ -133,8 +134,8 @@ def _cut(*, honest_length: bool) -> Callable[[Call, Fault], Response]:
         assert isinstance(call, DownloadCall)
         if call.problem is not None:
             return call.problem
-        keep = int(len(call.video) * fault.fraction)
-        return CutShort(call.video, keep, MEDIA_TYPE, honest_length=honest_length)
+        keep = int(len(call.content) * fault.fraction)
+        return CutShort(call.content, keep, call.media_type, honest_length=honest_length)
 
     return cut_short
 
@@ -157,9 +158,7 @@ _STRIKES: dict[str, Callable[[Call, Fault], Response]] = {
     "stall": _stall,
     "invisible": _invisible,
     "duplicate": _duplicate,
-    "rate_limited": lambda call, fault: call.refuse(
-        Refusal(Reason.RATE_LIMITED, "Too many requests; rate limit exceeded", retry_after=fault.retry_after)
-    ),
+    "rate_limited": lambda call, fault: call.refuse(said.too_fast(fault.retry_after)),
     "busy": lambda call, fault: call.refuse(said.busy(fault.retry_after)),
     "no_balance": lambda call, fault: call.refuse(said.no_balance()),
     "unauthorized": lambda call, fault: call.refuse(Refusal(Reason.AUTH_EXPIRED, "Authorization has expired")),

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
-OPERATIONS = ("create", "get", "list", "download")
-_API = ("create", "get", "list")
+OPERATIONS = ("create", "get", "list", "identify", "costs", "download")
+_API = ("create", "get", "list", "identify", "costs")
 
 
 class _Rule(NamedTuple):
@@ -55,8 +55,8 @@ class Fault:
 
     Attributes:
         kind: one of ``KINDS``.
-        on: ``create``, ``get``, ``list``, ``download``, or ``any`` of those where the kind makes sense; by default
-            where it matters most (``create`` for lost answers, ``download`` for broken videos).
+        on: ``create``, ``get``, ``list``, ``identify``, ``costs``, ``download``, or ``any`` of those where the kind
+            makes sense; by default where it matters most (``create`` for lost answers, ``download`` for broken videos).
         times: how many matching requests it affects.
         skip: how many matching requests pass unharmed first.
         status: HTTP status of ``error_before`` and ``error_after`` (500, 502, 503, 504; default 500) and of ``html``

@@ -6,20 +6,14 @@ That one fault is told at a time, and that an unknown field is refused at all, a
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
-from airflow_provider_kling.emulator.refusals import Reason, Refusal
+from airflow_provider_kling.emulator.refusals import Reason, Refusal, invalid
 
-CAMERA_TYPES = ("simple", "down_back", "forward_up", "right_turn_forward", "left_turn_forward")
-CAMERA_AXES = ("horizontal", "vertical", "pan", "tilt", "roll", "zoom")
 PROMPT_LIMIT = 2500
 ASPECT_RATIOS = ("16:9", "9:16", "1:1")
-
-
-def invalid(field: str, why: str) -> Refusal:
-    """The refusal of a field, in a sentence that starts with its name."""
-    return Refusal(Reason.INVALID_FIELD, f"{field} {why}", field=field)
 
 
 def parse_json(raw: bytes) -> dict[str, Any]:
@@ -31,6 +25,12 @@ def parse_json(raw: bytes) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Refusal(Reason.BAD_JSON, "Invalid request parameters: the body is not a JSON object")
     return body
+
+
+def is_url(value: str) -> bool:
+    """Does it look like a link that Kling could fetch?"""
+    parts = urlsplit(value)
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
 
 
 class Fields:
@@ -45,76 +45,98 @@ class Fields:
         self.body = body
         self.prefix = prefix
 
-    def _get(self, name: str) -> Any:
-        return self.body.get(name)
+    def has(self, name: str) -> bool:
+        """Is it given at all?"""
+        return self.body.get(name) not in (None, "", [])
+
+    def wrong(self, name: str, why: str) -> Refusal:
+        """The refusal of a field of this object."""
+        return invalid(self.prefix + name, why)
 
     def text(self, name: str, limit: int | None = None) -> str:
         """A string, "" when not given."""
-        value = self._get(name)
+        value = self.body.get(name)
         if value is None:
             return ""
         if not isinstance(value, str):
-            raise invalid(self.prefix + name, "must be a string")
+            raise self.wrong(name, "must be a string")
         if limit is not None and len(value) > limit:
-            raise invalid(self.prefix + name, f"must have at most {limit} characters, has {len(value)}")
+            raise self.wrong(name, f"must have at most {limit} characters, has {len(value)}")
+        return value
+
+    def required(self, name: str, limit: int | None = None) -> str:
+        """A string that is more than blanks."""
+        value = self.text(name, limit)
+        if not value.strip():
+            raise self.wrong(name, "is required")
         return value
 
     def choice(self, name: str, allowed: Collection[str], default: str) -> str:
-        """One of ``allowed``."""
+        """One of ``allowed``; required where ``default`` is none of them."""
         value = self.text(name) or default
         if value not in allowed:
-            raise invalid(self.prefix + name, f"must be one of {', '.join(allowed)}, not {value!r}")
+            raise self.wrong(name, f"must be one of {', '.join(allowed)}, not {value!r}")
+        return value
+
+    def url(self, name: str) -> str:
+        """A link, "" when not given."""
+        value = self.text(name)
+        if value and not is_url(value):
+            raise self.wrong(name, "must be an http or https URL")
         return value
 
     def number(self, name: str, lowest: float, highest: float) -> float | None:
         """A number in a closed range."""
-        value = self._get(name)
+        value = self.body.get(name)
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float) or not lowest <= value <= highest:
-            raise invalid(self.prefix + name, f"must be a number from {lowest:g} to {highest:g}, not {value!r}")
+            raise self.wrong(name, f"must be a number from {lowest:g} to {highest:g}, not {value!r}")
         return float(value)
 
-    def flag(self, name: str) -> bool:
-        """True or false."""
-        value = self._get(name)
+    def whole(self, name: str, lowest: int, highest: int, default: int | None) -> int:
+        """A whole number in a closed range; required where there is no default."""
+        value = self.body.get(name)
+        if value is None and default is not None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+            raise self.wrong(name, f"must be a whole number from {lowest} to {highest}, not {value!r}")
+        return value
+
+    def pick(self, name: str, allowed: Sequence[int], default: int) -> int:
+        """One of some whole numbers."""
+        value = self.body.get(name)
         if value is None:
-            return False
+            return default
+        if isinstance(value, bool) or not isinstance(value, int) or value not in allowed:
+            raise self.wrong(name, f"must be one of {', '.join(map(str, allowed))} as a number, not {value!r}")
+        return value
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """True or false."""
+        value = self.body.get(name)
+        if value is None:
+            return default
         if not isinstance(value, bool):
-            raise invalid(self.prefix + name, "must be true or false")
+            raise self.wrong(name, "must be true or false")
         return value
 
     def object(self, name: str, known: Collection[str]) -> Fields | None:
         """A nested object."""
-        value = self._get(name)
+        value = self.body.get(name)
         if value is None:
             return None
         if not isinstance(value, dict):
-            raise invalid(self.prefix + name, "must be an object")
+            raise self.wrong(name, "must be an object")
         return Fields(value, known, f"{self.prefix}{name}.")
 
     def objects(self, name: str, known: Collection[str], most: int) -> list[Fields]:
         """A list of nested objects."""
-        value = self._get(name)
+        value = self.body.get(name)
         if value is None:
             return []
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            raise invalid(self.prefix + name, "must be a list of objects")
+            raise self.wrong(name, "must be a list of objects")
         if len(value) > most:
-            raise invalid(self.prefix + name, f"must have at most {most} items, has {len(value)}")
+            raise self.wrong(name, f"must have at most {most} items, has {len(value)}")
         return [Fields(item, known, f"{self.prefix}{name}[{n}].") for n, item in enumerate(value)]
-
-
-def camera(fields: Fields) -> tuple[str, tuple[tuple[str, float], ...]]:
-    """Type and non-zero axes of ``camera_control``; ("", ()) when it is not given. Same on both vendors' pages."""
-    control = fields.object("camera_control", ("type", "config"))
-    if control is None:
-        return "", ()
-    kind = control.choice("type", CAMERA_TYPES, "")
-    config = control.object("config", CAMERA_AXES)
-    if kind == "simple" and config is None:
-        raise invalid("camera_control.config", "is required when type is simple")
-    if config is None:
-        return kind, ()
-    moves = [(axis, config.number(axis, -10, 10)) for axis in CAMERA_AXES]
-    return kind, tuple((axis, value) for axis, value in moves if value)

@@ -18,13 +18,14 @@ class JournalEntry:
         n: number of the request, from 1.
         at: emulator time of arrival, seconds since the Unix epoch.
         wall: real time of arrival, seconds since the Unix epoch.
-        operation: ``create``, ``get``, ``list``, ``download`` or ``other`` (no such path).
-        dialect: ``kling``, ``llmprovider``, or None for a download.
+        operation: ``create``, ``get``, ``list``, ``identify`` (faces), ``costs``, ``download`` or ``other`` (no such
+            path).
+        dialect: ``kling``, ``kling-v3`` (the new standard), ``llmprovider``, or None for a download.
         headers: by lower-case name; Authorization is its scheme and a hash, never the key.
         body: the JSON of the request, or its text when it is not JSON, or None.
         status: HTTP status answered; None while it is being worked on and when the connection was dropped.
         fault: kind of the fault applied, if any.
-        task_id: the task created or looked at, if any.
+        task_id: the task created or looked at, if any; of several the first.
         leaked_authorization: a video was asked for with an Authorization header, which belongs to the API alone.
     """
 

@@ -1,4 +1,4 @@
-"""The money: one charge per created task."""
+"""The money: one charge per task, booked when it is created or when it ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from airflow_provider_kling.emulator.task import Task
 
 @dataclass(frozen=True)
 class Charge:
-    """One charge. ``units`` in Kling's units, ``at`` in emulator seconds, ``task_status`` as of when it was read.
+    """One charge. ``units`` in Kling's units of ``product``, ``at`` in emulator seconds, ``task_status`` as of when it
+    was read; ``dialect`` is the account, ``kind`` the capability.
 
     Whether a failed task is paid for is not known in public; the charge stays, and its ``task_status`` says ``failed``.
     """
@@ -25,6 +26,8 @@ class Charge:
     dialect: str
     prompt: str
     task_status: str = "submitted"
+    kind: str = "text2video"
+    product: str = "video"
 
     def to_json(self) -> dict[str, object]:
         """The charge for ``/_kling/ledger``; units as a string, so that no digit is lost."""
@@ -32,25 +35,34 @@ class Charge:
 
 
 class Ledger:
-    """All charges, oldest first. ``len(ledger)`` counts them. Safe to read from any thread."""
+    """All charges whose time has come, in the order of the creates. ``len(ledger)`` counts them. Safe to read from any
+    thread.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
         self._lock = threading.Lock()
         self._entries: list[tuple[Charge, Callable[[], str]]] = []
 
-    def charge(self, task: Task) -> None:
-        """Book one charge for ``task``."""
+    def charge(self, task: Task, at: float) -> None:
+        """Book one charge for ``task``, to count from ``at``."""
         wish = task.wish
-        entry = Charge(task.task_id, wish.external_task_id, wish.units, task.created_at, task.dialect, wish.prompt)
+        entry = Charge(
+            task.task_id, wish.external_task_id, wish.units, at, task.dialect, wish.prompt, "submitted", wish.kind,
+            wish.product,
+        )  # fmt: skip
         with self._lock:
             self._entries.append((entry, lambda: task.status))
+
+    def _due(self) -> list[tuple[Charge, Callable[[], str]]]:
+        now = self._now()
+        with self._lock:
+            return [entry for entry in self._entries if entry[0].at <= now]
 
     @property
     def charges(self) -> list[Charge]:
         """The charges, each with the state its task has now."""
-        with self._lock:
-            entries = list(self._entries)
-        return [replace(charge, task_status=status()) for charge, status in entries]
+        return [replace(charge, task_status=status()) for charge, status in self._due()]
 
     def by_external_id(self) -> dict[str | None, list[Charge]]:
         """The charges by external id; more than one in a list is a video paid for twice."""
@@ -62,13 +74,12 @@ class Ledger:
     @property
     def total_units(self) -> Decimal:
         """Units of all charges together."""
-        return self.units_of()
+        return sum((charge.units for charge, _ in self._due()), Decimal(0))
 
-    def units_of(self, dialect: str | None = None) -> Decimal:
-        """Units charged in ``dialect``, or in all."""
-        with self._lock:
-            entries = list(self._entries)
-        return sum((charge.units for charge, _ in entries if dialect in (None, charge.dialect)), Decimal(0))
+    def of(self, dialect: str, product: str | None = None) -> list[Charge]:
+        """The charges of one account, of one product where it is given, by time."""
+        due = [charge for charge, _ in self._due() if charge.dialect == dialect and product in (None, charge.product)]
+        return sorted(due, key=lambda charge: charge.at)
 
     def clear(self) -> None:
         """Forget every charge."""
@@ -76,7 +87,7 @@ class Ledger:
             self._entries.clear()
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._due())
 
     def __iter__(self) -> Iterator[Charge]:
         return iter(self.charges)

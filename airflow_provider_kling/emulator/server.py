@@ -13,6 +13,8 @@ from uvicorn import Config, Server
 from airflow_provider_kling.emulator.transport import EmulatorProtocol
 
 _START_SECONDS = 10.0
+# As front proxies do; uvicorn's own 5 seconds cut off clients that pause between two looks.
+KEEP_ALIVE_SECONDS = 75
 
 
 class ServerThread:
@@ -32,7 +34,15 @@ class ServerThread:
             raise
         self.port: int = self._socket.getsockname()[1]
         # No log configuration: uvicorn's would rewire the loggers of the process that tests run in.
-        config = Config(app, http=EmulatorProtocol, ws="none", loop="asyncio", lifespan="off", log_config=None)
+        config = Config(
+            app,
+            http=EmulatorProtocol,
+            ws="none",
+            loop="asyncio",
+            lifespan="off",
+            log_config=None,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        )
         self._server = Server(config)
         self._thread = threading.Thread(target=self._run, name="kling-emulator", daemon=True)
 

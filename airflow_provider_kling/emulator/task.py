@@ -1,4 +1,4 @@
-"""One video task and its life: submitted, processing, then succeed or failed, all read off the clock."""
+"""One task and its life: submitted, processing, then succeed or failed, all read off the clock."""
 
 from __future__ import annotations
 
@@ -8,38 +8,75 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 
 from airflow_provider_kling.emulator.clock import Clock
-from airflow_provider_kling.emulator.prices import plain, units
+from airflow_provider_kling.emulator.prices import plain
 from airflow_provider_kling.emulator.spec import VideoSpec, frame_size
 
 FASTEST, MEDIAN, SLOWEST = 83.0, 105.0, 253.0
 _SUBMITTED_AT_MOST = 5.0
-# Documented: "Generated videos are retained for 30 days"; one signed URL seen live expired 30 days after updated_at.
+# Documented: "Generated videos are retained for 30 days"; signed URLs seen live expired 30 days after updated_at.
 URL_LIFETIME = 30 * 24 * 3600.0
 RISK_CONTROL = "risk-control"
 RISK_CONTROL_MESSAGE = "Failure to pass the risk control system"
 
 
+class Parent(NamedTuple):
+    """The video that a task works on: one of our own by ``task_id``, or one elsewhere by ``url``."""
+
+    video_id: str
+    url: str
+    seconds: float
+    task_id: str = ""
+
+
+class File(NamedTuple):
+    """One file that a task makes. ``media`` is ``video``, ``image`` or ``audio``."""
+
+    media: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """Its path, without the signature."""
+        return f"/_kling/{self.media}s/{self.name}"
+
+    @property
+    def suffix(self) -> str:
+        """mp4, png, mp3 or wav."""
+        return self.name.rpartition(".")[2]
+
+
 @dataclass(frozen=True)
 class Wish:
-    """What a create request asks for, in the same words for every dialect."""
+    """What a create request asks for, in the same words for every dialect, and its price in Kling's units.
+
+    ``kind`` is the capability, named after its legacy path; ``product`` the kind of pack that pays; ``media`` what
+    comes out; ``count`` how many images.
+    """
 
     prompt: str
     model: str
+    units: Decimal
+    kind: str = "text2video"
+    product: str = "video"
+    media: tuple[str, ...] = ("video",)
     mode: str = "std"
-    seconds: int = 5
+    seconds: float = 5
     aspect_ratio: str = "16:9"
     external_task_id: str | None = None
     camera_type: str = ""
     camera: tuple[tuple[str, float], ...] = ()
     sound: bool = False
     watermark: bool = False
+    count: int = 1
+    parent: Parent | None = None
 
     @property
-    def units(self) -> Decimal:
-        """Price in Kling's units."""
-        return units(self.model, self.mode, self.seconds, sound=self.sound)
+    def slots(self) -> int:
+        """Documented: an image task holds as many slots as it makes images, any other one slot."""
+        return self.count
 
 
 def generation_time(seed: int, prompt: str) -> float:
@@ -52,7 +89,10 @@ def generation_time(seed: int, prompt: str) -> float:
 
 @dataclass(eq=False)
 class Task:
-    """A task as the emulator keeps it. ``status`` and ``updated_at`` follow the clock; times are emulator seconds."""
+    """A task as the emulator keeps it. ``status`` and ``updated_at`` follow the clock; times are emulator seconds.
+
+    ``dialect`` is the account it belongs to: ``kling`` (whose new paths see the same tasks) or ``llmprovider``.
+    """
 
     task_id: str
     dialect: str
@@ -66,7 +106,8 @@ class Task:
     failure: str = ""
     url_version: int = 0
     downloads: int = 0
-    _served: list[tuple[int, int]] = field(default_factory=list, repr=False)
+    _sent: dict[str, list[tuple[int, int]]] = field(default_factory=dict, repr=False)
+    _whole: set[str] = field(default_factory=set, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
@@ -78,6 +119,11 @@ class Task:
     def prompt(self) -> str:
         """The prompt as sent."""
         return self.wish.prompt
+
+    @property
+    def video_id(self) -> str:
+        """The id of its video, which is not the id of the task."""
+        return f"{self.task_id}-0"
 
     @property
     def finished_at(self) -> float:
@@ -113,7 +159,7 @@ class Task:
 
     @property
     def finished(self) -> bool:
-        """Has it ended, well or not? An unfinished task holds one slot of the concurrency."""
+        """Has it ended, well or not? An unfinished task holds its slots of the concurrency."""
         return self.status in ("succeed", "failed")
 
     @property
@@ -121,30 +167,46 @@ class Task:
         """Can it be found by get and list yet?"""
         return self.clock.now() >= self.visible_from
 
+    def files(self, media: str) -> list[File]:
+        """Its files of one medium: one mp4, the images, or one sound as mp3 and as wav."""
+        if media not in self.wish.media:
+            return []
+        names = {
+            "video": [f"{self.task_id}.mp4"],
+            "image": [f"{self.task_id}-{number}.png" for number in range(self.wish.count)],
+            "audio": [f"{self.task_id}.mp3", f"{self.task_id}.wav"],
+        }[media]
+        return [File(media, name) for name in names]
+
     @property
     def fetched(self) -> bool:
-        """Was every byte of the video sent at least once?"""
-        return self.downloads > 0
+        """Was every byte sent at least once: of each image, or of the video or the sound in one of its forms?"""
+        names = [file.name for media in self.wish.media for file in self.files(media)]
+        done = [name in self._whole for name in names]
+        return all(done) if self.wish.media == ("image",) else any(done)
 
-    def served(self, first: int, last: int, length: int) -> None:
-        """Note that the bytes ``first`` to ``last`` of ``length`` were sent."""
+    def served(self, name: str, first: int, last: int, length: int) -> None:
+        """Note that the bytes ``first`` to ``last`` of ``length`` of a file were sent."""
         with self._lock:
-            self._served.append((first, last))
+            sent = self._sent.setdefault(name, [])
+            sent.append((first, last))
             reached = 0
-            for start, end in sorted(self._served):
+            for start, end in sorted(sent):
                 if start > reached:
                     return
                 reached = max(reached, end + 1)
             if reached >= length:
                 self.downloads += 1
-                self._served.clear()
+                self._whole.add(name)
+                sent.clear()
 
-    def video_spec(self, height: int | None) -> VideoSpec:
-        """What the video of this task looks like."""
+    def spec(self, height: int | None) -> VideoSpec:
+        """What the pictures of this task look like."""
         wish = self.wish
         width, tall = frame_size(wish.aspect_ratio, height)
-        label = f"{wish.model} · {wish.seconds} s · {wish.mode}"
-        return VideoSpec(wish.prompt, label, wish.seconds, width, tall, self.seed, wish.camera_type, wish.camera)
+        label = f"{wish.model} · {wish.seconds:g} s · {wish.mode}"
+        shown = (wish.prompt or wish.kind, label, wish.seconds, width, tall, self.seed)
+        return VideoSpec(*shown, wish.camera_type, wish.camera, wish.sound)
 
     def to_json(self) -> Mapping[str, object]:
         """The task for ``/_kling/tasks``."""
@@ -152,6 +214,7 @@ class Task:
             "task_id": self.task_id,
             "external_task_id": self.external_task_id,
             "dialect": self.dialect,
+            "kind": self.wish.kind,
             "model": self.wish.model,
             "prompt": self.prompt,
             "status": self.status,
@@ -162,4 +225,5 @@ class Task:
             "finishes_at": self.finished_at,
             "visible": self.visible,
             "fetched": self.fetched,
+            "files": [file.name for media in self.wish.media for file in self.files(media)],
         }

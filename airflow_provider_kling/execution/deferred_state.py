@@ -6,9 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_kling.exceptions import KlingError
-from airflow_provider_kling.lifecycle.item import Complete, Failed
+from airflow_provider_kling.compat import clock
+from airflow_provider_kling.exceptions import (
+    KlingApprovalError,
+    KlingBudgetError,
+    KlingError,
+    KlingModerationError,
+    KlingRejectedError,
+)
+from airflow_provider_kling.lifecycle.item import Complete, Failed, Moderated
 from airflow_provider_kling.lifecycle.record import Record
+from airflow_provider_kling.lifecycle.waiting import is_moderated
 
 if TYPE_CHECKING:
     from airflow_provider_kling.execution.item import Item
@@ -16,6 +24,14 @@ if TYPE_CHECKING:
 
 # The only item of a task that makes one video, whatever its templates render to now.
 _ONLY = ""
+
+# Failures that say more than their message does.
+_KINDS: Mapping[str, type[KlingError]] = {
+    "over_budget": KlingBudgetError,
+    "refused": KlingModerationError,
+    "rejected": KlingRejectedError,
+    "unapproved": KlingApprovalError,
+}
 
 
 @dataclass(frozen=True)
@@ -25,12 +41,17 @@ class DeferredState:
 
     :param records: of items under way; where there is no store, of all.
     :param done: items whose video is made.
-    :param failed: of items that failed: the message, whether a retry can help, and whether no more is to be submitted.
+    :param failed: of items that failed: the message and the reason in it, whether a retry can help, and whether no more
+        is to be submitted; of those that moderation refused, what becomes of them: ``skip`` or ``return``.
     :param digest: of all requests, to notice a template that renders differently.
     :param started_at: when the try began, seconds since the epoch: Airflow 3.0 and 3.1 forget it over a deferral.
     :param moved_at: when a task was last made or landed, seconds since the epoch.
     :param units: spent in this try on what is done.
     :param lands: whether a landing of this try has worked.
+    :param elsewhere: units of wishes that are not among the items any more.
+    :param costs: units of items that are done, by wish, where it is not their price.
+    :param max_active: as the account's resource packs said; 0 where they were not asked.
+    :param approval: what is known of an approval: ``answer``, ``asked_at`` while it is waited for, ``waited`` seconds.
     """
 
     records: Mapping[str, Any] = field(default_factory=dict)
@@ -41,6 +62,10 @@ class DeferredState:
     moved_at: float = 0.0
     units: float = 0.0
     lands: bool = False
+    elsewhere: float = 0.0
+    costs: Mapping[str, float] = field(default_factory=dict)
+    max_active: int = 0
+    approval: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, items: Sequence[Item], *, is_batch: bool, **facts: Any) -> DeferredState:
@@ -51,7 +76,7 @@ class DeferredState:
         return cls(
             records={item.wish.key: _kept(item).to_json() for item in items if keep_all or _is_under_way(item)},
             done=[item.wish.key for item in items if isinstance(item.state, Complete)],
-            failed={item.wish.key: _plain(item.state) for item in items if isinstance(item.state, Failed)},
+            failed={item.wish.key: _plain(item.state) for item in items if isinstance(item.state, (Failed, Moderated))},
             **facts,
         )
 
@@ -75,7 +100,7 @@ class DeferredState:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON for ``defer(kwargs=...)``."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "approval" or value}
 
     @property
     def task_id(self) -> str | None:
@@ -87,13 +112,30 @@ class DeferredState:
         carried = self.records.get(wish.key) or self.records.get(_ONLY)
         return Record.from_json(carried) if carried else None
 
-    def failure_of(self, key: str) -> Failed | None:
+    def knows(self, wish: Wish) -> bool:
+        """Whether this very wish was carried, and may have been paid for; or had its end before the deferral."""
+        if wish.key in self.done or wish.key in self.failed:
+            return True
+        carried = self.record_of(wish)
+        return carried is not None and carried.wish == wish.key and carried.may_be_paid
+
+    def failure_of(self, key: str) -> Failed | Moderated | None:
         """Return the state of an item that had failed before the deferral."""
         failure = self.failed.get(key)
         if failure is None:
             return None
-        error = KlingError(failure["message"], retryable=failure["retryable"])
-        return Failed(error, stops=failure.get("stops", False))
+        if on_moderation := failure.get("moderated"):
+            return Moderated(_again(KlingModerationError, failure), skips=on_moderation == "skip")
+        kind = next((kind for mark, kind in _KINDS.items() if failure.get(mark)), KlingError)
+        return Failed(_again(kind, failure), stops=failure.get("stops", False))
+
+
+def _again(kind: type[KlingError], failure: Mapping[str, Any]) -> KlingError:
+    """Return the error that was carried: the same words, and the reason alone for the gallery."""
+    text = failure["message"]
+    reason = failure.get("reason") or text
+    # The ids and the next step are in the text already.
+    return kind(reason, retryable=failure["retryable"], next_step=text.removeprefix(reason).strip())
 
 
 def _echoed(event: Mapping[str, Any]) -> Record:
@@ -119,8 +161,21 @@ def _is_under_way(item: Item) -> bool:
     return touched or record.generation > 0 or record.pauses > 0
 
 
-def _plain(state: Failed) -> dict[str, Any]:
-    return {"message": str(state.error), "retryable": state.error.retryable, "stops": state.stops}
+def _plain(state: Failed | Moderated) -> dict[str, Any]:
+    told = {"message": str(state.error), "reason": state.error.message}
+    if isinstance(state, Moderated):
+        # An earlier release takes it for a failure that stops no other.
+        return {**told, "retryable": False, "stops": False, "moderated": "skip" if state.skips else "return"}
+    plain = {**told, "retryable": state.error.retryable, "stops": state.stops}
+    if is_moderated(state.error):
+        return {**plain, "refused": True}
+    return plain | {mark: True for mark, kind in _KINDS.items() if type(state.error) is kind}
+
+
+def after_an_answer(carried: Mapping[str, Any] | None) -> DeferredState | None:
+    """Return what was carried while somebody was asked: the time to submit in begins with the answer."""
+    state = DeferredState.read(carried, None)
+    return state and replace(state, moved_at=clock.now())
 
 
 def ended_of(event: Any) -> frozenset[str]:

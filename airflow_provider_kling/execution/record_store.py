@@ -9,8 +9,9 @@ carry the promise alone.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_kling.compat.state_store import StateStore
 from airflow_provider_kling.exceptions import KlingConfigurationError, TaskState
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 KEY = "kling"
 _MARK = f"{KEY}-history"
+_SPENT = f"{KEY}-spent"
+_APPROVAL = f"{KEY}-approval"
 
 
 class History(Enum):
@@ -77,19 +80,11 @@ class RecordStore:
             return History.WHOLE
         if not first_try:
             return History.LOST
-        self._try_to_set(_MARK, True)
+        _try_to_set(self._store, _MARK, True)
         return History.NONE
 
     def _get(self, key: str) -> Any:
-        try:
-            return self._store.get(key)
-        except Exception as error:
-            raise KlingConfigurationError(
-                f"Airflow's task state store cannot be read ({type(error).__name__}); nothing was submitted, because "
-                "an earlier try may have paid already.",
-                retryable=True,
-                next_step="A retry reads it again.",
-            ) from error
+        return _read(self._store, key)
 
     def save_intent(self, record: Record) -> None:
         """
@@ -100,20 +95,109 @@ class RecordStore:
         try:
             self._store.set(self._key, record.to_json())
         except Exception as error:
-            raise KlingConfigurationError(
-                f"Airflow's task state store cannot be written ({type(error).__name__}).",
-                task_state=TaskState.NOT_CREATED if record.posted_before is None else TaskState.MAY_EXIST,
-                external_task_id=record.external_task_id,
-                retryable=True,
-                next_step="A retry tries again.",
-            ) from error
+            state = TaskState.NOT_CREATED if record.posted_before is None else TaskState.MAY_EXIST
+            raise _unwritable(error).about(task_state=state, external_task_id=record.external_task_id) from error
 
     def save(self, record: Record) -> None:
         """Write what was learned. Losing this costs a lookup, not money, so it never fails a task that is paid for."""
-        self._try_to_set(self._key, record.to_json())
+        _try_to_set(self._store, self._key, record.to_json())
 
-    def _try_to_set(self, key: str, value: Any) -> None:
+
+class Spent(NamedTuple):
+    """
+    What a task instance with many wishes has cost.
+
+    :param wishes: digest of those that it had then.
+    :param units: in all.
+    :param elsewhere: units of those that it had before.
+    """
+
+    wishes: str
+    units: float
+    elsewhere: float
+
+
+class SpentStore:
+    """
+    Reads and writes what a task with many wishes has cost: a list of other items leads to none of their records.
+
+    :param context: Airflow's context of the running task.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._store = StateStore(context)
+
+    def load(self) -> Spent | None:
+        """
+        Return what was written last, or ``None``.
+
+        :raises KlingConfigurationError: when the store cannot be read.
+        """
+        stored = _read(self._store, _SPENT)
+        return None if stored is None else Spent(**stored)
+
+    def save(self, wishes: str, units: float, elsewhere: float) -> None:
+        """
+        Write what it will have cost with the paid request that follows.
+
+        :raises KlingConfigurationError: when it cannot be written; the request must not be sent then.
+        """
         try:
-            self._store.set(key, value)
+            self._store.set(_SPENT, Spent(wishes, units, elsewhere)._asdict())
         except Exception as error:
-            log.warning("Airflow's task state store cannot be written (%s); going on.", type(error).__name__)
+            raise _unwritable(error) from error
+
+
+class ApprovalStore:
+    """
+    Reads and writes what was asked for, and answered, before anything was paid for.
+
+    :param context: Airflow's context of the running task.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._store = StateStore(context)
+
+    @property
+    def exists(self) -> bool:
+        """Whether this Airflow has a store (3.3+)."""
+        return self._store.exists
+
+    def load(self) -> Any:
+        """
+        Return what was written last, or ``None``.
+
+        :raises KlingConfigurationError: when the store cannot be read.
+        """
+        return _read(self._store, _APPROVAL)
+
+    def save(self, answer: Mapping[str, Any]) -> None:
+        """Write an answer. Without it Airflow's form still has it, so this never fails a task."""
+        _try_to_set(self._store, _APPROVAL, answer)
+
+
+def _try_to_set(store: StateStore, key: str, value: Any) -> None:
+    try:
+        store.set(key, value)
+    except Exception as error:
+        log.warning("Airflow's task state store cannot be written (%s); going on.", type(error).__name__)
+
+
+def _read(store: StateStore, key: str) -> Any:
+    try:
+        return store.get(key)
+    except Exception as error:
+        raise KlingConfigurationError(
+            f"Airflow's task state store cannot be read ({type(error).__name__}); nothing was submitted, because "
+            "an earlier try may have paid already.",
+            retryable=True,
+            next_step="A retry reads it again.",
+        ) from error
+
+
+def _unwritable(error: Exception) -> KlingConfigurationError:
+    return KlingConfigurationError(
+        f"Airflow's task state store cannot be written ({type(error).__name__}).",
+        retryable=True,
+        next_step="A retry tries again.",
+    )

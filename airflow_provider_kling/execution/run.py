@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kling.compat import clock
 from airflow_provider_kling.compat.task_instance import begin_of, map_index_of
-from airflow_provider_kling.exceptions import KlingConfigurationError, KlingError, KlingTaskTimeoutError, TaskState
+from airflow_provider_kling.exceptions import KlingError
 from airflow_provider_kling.execution import manifest
+from airflow_provider_kling.execution.budget import Budget
 from airflow_provider_kling.execution.deferral import defer
 from airflow_provider_kling.execution.deferred_state import DeferredState
 from airflow_provider_kling.execution.item import Item
 from airflow_provider_kling.execution.items import Items
 from airflow_provider_kling.execution.landing import Lander, Landing, with_result
+from airflow_provider_kling.execution.observing import observers_of
+from airflow_provider_kling.execution.progress import how_far
+from airflow_provider_kling.execution.slots import max_active_of
 from airflow_provider_kling.execution.submit import Adopted, NoSlot, Outcome, Paused, Submitter
 from airflow_provider_kling.lifecycle import waiting
 from airflow_provider_kling.lifecycle.batch import (
+    Ask,
     Defer,
     Finish,
     GiveUp,
     Land,
     Poll,
+    Refuse,
     Sleep,
     Step,
     Submit,
@@ -32,26 +39,25 @@ from airflow_provider_kling.lifecycle.batch import (
 from airflow_provider_kling.lifecycle.item import (
     Complete,
     Ended,
-    Failed,
+    State,
     Submitted,
     Unsubmitted,
     failed,
     held_until,
     is_account_busy,
     state_of,
+    stops_others,
 )
 from airflow_provider_kling.lifecycle.job import Job, TaskInstanceId
+from airflow_provider_kling.lifecycle.record import with_reported
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_kling.api.task import KlingTask
+    from airflow_provider_kling.execution.approval import Approval
     from airflow_provider_kling.hooks.kling import KlingHook
     from airflow_provider_kling.lifecycle.record import Record
-
-log = logging.getLogger(__name__)
-
-_PROGRESS_EVERY = 60.0
 
 
 class Execution:
@@ -64,6 +70,7 @@ class Execution:
     :param announce: called with a record as soon as an id of it is known.
     :param resumed: whether the try began before a deferral.
     :param deferred: what that deferral carried; ``None`` where Airflow lost it.
+    :param approval: what is known of it, where somebody is to approve what is paid for.
     """
 
     def __init__(
@@ -75,8 +82,11 @@ class Execution:
         announce: Callable[[Record], None] = lambda _: None,
         resumed: bool = False,
         deferred: DeferredState | None = None,
+        approval: Approval | None = None,
     ) -> None:
         self._job = job
+        self._approval = approval
+        self._unapproved = approval.unapproved if approval else frozenset[int]()
         self._hook = hook
         self._announce = announce
         self._deferred = deferred
@@ -85,14 +95,16 @@ class Execution:
         self._instance = TaskInstanceId(ti.dag_id, ti.run_id, ti.task_id, map_index_of(ti), ti.max_tries)
         self._started_at = known.started_at or begin_of(ti)
         self._moved_at = known.moved_at or self._started_at
-        self._units = known.units
         # Until a landing of this try has worked, nothing more is paid for on top of what waits to be landed.
         self._lands = known.lands
         self._limits = job.limits(self._started_at)
+        self._units = known.units
+        self._max_active = known.max_active
+        self._budget = Budget(job, context)
         self._lander = Lander(job, hook)
+        self._observers = observers_of(job, context, self._instance, self._started_at, self._progress, self._unapproved)
         self._making = Items(job, context, self._instance, self._started_at, resumed=resumed)
         self._items: list[Item] = []
-        self._logged_at = clock.now()
 
     def run(self, ended: frozenset[str] = frozenset()) -> Any:
         """
@@ -102,41 +114,49 @@ class Execution:
         :raises KlingError: when it failed.
         """
         self._items = self._begin(ended)
+        self._max_active = self._max_active or max_active_of(self._job, self._hook)
+        self._budget.begin(self._items, self._deferred)
+        self._limits = self._budget.limits(replace(self._limits, max_active=self._max_active))
         while not isinstance(step := self._next_step(), Finish):
+            self._observers.stepped(self._items, at_once=isinstance(step, (Ask, Defer, GiveUp)))
             self._carry_out(step)
-        return self._result()
+        self._observers.stepped(self._items, ends=True)
+        result = self._result()
+        self._observers.succeeded(self._items)
+        return result
+
+    def lineage(self, result: Any) -> Any:
+        """Return what OpenLineage is told of this try; ``result``: what the task returns, or ``None``."""
+        from airflow_provider_kling.execution import lineage
+
+        return lineage.of_try(self._job, self._items, self._instance, result)
 
     def _next_step(self) -> Step:
-        return next_step([item.state for item in self._items], self._limits, clock.now(), lands=self._lands)
+        states, bills = [item.state for item in self._items], self._budget.bills(self._items)
+        return next_step(states, self._limits, clock.now(), lands=self._lands, bills=bills, held=self._unapproved)
 
     def _carry_out(self, step: Step) -> None:
         match step:
             case Submit(positions, slots):
                 self._submit(positions, slots)
+            case Ask() | Refuse():
+                self._refuse(step)
             case Poll(positions):
                 self._poll(positions)
             case Land(positions):
                 self._land(positions)
             case Sleep(seconds):
-                self._log_progress()
                 clock.sleep(seconds)
             case Defer():
-                self._log_progress(always=True)
                 defer(self._job, self._making, step, self._items, self._state())
             case GiveUp():
-                raise self._timed_out()
+                raise manifest.timed_out(self._job, self._progress())
 
     def _begin(self, ended: frozenset[str]) -> list[Item]:
         if self._deferred is None:
             items = self._making.begin()
             self._units = sum(manifest.units(item.record) for item in items if isinstance(item.state, Complete))
         else:
-            if self._job.is_batch and self._deferred.digest != self._job.digest:
-                raise KlingConfigurationError(
-                    "The items rendered differently after a deferral; what was submitted is kept.",
-                    retryable=True,
-                    next_step="Make the template of items give the same list each time (no random order, no now()).",
-                )
             items = self._making.take_up(self._deferred, ended)
         for item in items:
             self._announce(item.record)
@@ -145,26 +165,40 @@ class Execution:
     # --- steps ----------------------------------------------------------------------------------------------------
 
     def _submit(self, positions: tuple[int, ...], slots: int) -> None:
-        def admit() -> bool:
+        may_buy = self._budget.admission(self._items, self._limits)
+
+        def admit(item: Item, record: Record) -> bool:
             nonlocal slots
+            if slots <= 0 or item.position in self._unapproved or not may_buy(item, record):
+                return False
             slots -= 1
-            return slots >= 0
+            return True
 
         for item in self._items_at(positions):
             if slots <= 0 and isinstance(item.state, Unsubmitted):
                 return
-            if not self._submit_one(item, admit):
+            if not self._submit_one(item, partial(admit, item)):
                 # What was planned for the others may not hold any more.
                 return
 
-    def _submit_one(self, item: Item, admit: Callable[[], bool]) -> bool:
+    def _refuse(self, step: Ask | Refuse) -> None:
+        items, approval = list(self._items_at(step.items)), self._approval if isinstance(step, Ask) else None
+        if approval:
+            approval.ask(items, self._state())
+            # One that may exist is looked up first.
+            items = [item for item in items if isinstance(item.state, Unsubmitted)]
+        errors = [approval.refusal() if approval else self._budget.refusal(item, self._items) for item in items]
+        for item, error in zip(items, errors, strict=True):
+            self._fail(item, error)
+
+    def _submit_one(self, item: Item, admit: Callable[[Record], bool]) -> bool:
         """Return whether the other items may be submitted as planned."""
-        policy = self._job.submit_policy(item.wish, started_at=self._started_at, moved_at=self._moved_at)
-        submitter = Submitter(self._hook, item.store, self._job.capability, item.body, policy, admit)
         try:
-            outcome = submitter.run(item.record)
+            self._making.look_for_former(item, self._hook)
+            policy = self._making.submit_policy(item, moved_at=self._moved_at)
+            outcome = Submitter(self._hook, item.store, self._job.capability, item.body, policy, admit).run(item.record)
         except KlingError as error:
-            return not self._fail(item, error).stops
+            return not stops_others(self._fail(item, error))
         return self._take_in(item, outcome)
 
     def _take_in(self, item: Item, outcome: Outcome) -> bool:
@@ -173,6 +207,7 @@ class Execution:
             case Adopted(record, task):
                 self._moved_at = clock.now()
                 self._announce(record)
+                self._observers.submitted(item, task, created=outcome.created)
                 if self._job.wait_for_completion:
                     self._decide(item, task)
                 else:
@@ -186,13 +221,18 @@ class Execution:
                     for other in self._items:
                         other.state = held_until(other.state, until)
                     return False
-        return True
+        # What a lookup found may have failed already.
+        return not stops_others(item.state)
 
     def _poll(self, positions: tuple[int, ...]) -> None:
         for item in self._items_at(positions):
-            self._decide(item, self._hook.poll_task(str(item.record.task_id), self._job.capability))
+            task_id = str(item.record.task_id)
+            self._decide(item, self._hook.poll_task(task_id, self._job.capability, external=False))
 
     def _decide(self, item: Item, seen: KlingTask | KlingError) -> None:
+        if not isinstance(seen, KlingError):
+            item.record = with_reported(item.record, seen)
+            self._observers.polled(item, seen)
         verdict = waiting.decide(seen, self._making.poll_policy(item), clock.now())
         match verdict:
             case waiting.Done(task):
@@ -201,13 +241,13 @@ class Execution:
                 self._fail(item, error)
             case _:
                 if verdict.why:
-                    log.warning("Task %s: %s.", item.record.task_id, verdict.why)
+                    self._observers.troubled(item, verdict.why)
                 item.state = Submitted(clock.now() + verdict.seconds)
 
     def _land(self, positions: tuple[int, ...]) -> None:
         ended = [(item, item.state.task) for item in self._items_at(positions) if isinstance(item.state, Ended)]
         failures: list[tuple[Item, KlingError]] = []
-        with closing(self._lander.land([Landing(item.record, task) for item, task in ended])) as results:
+        with closing(self._lander.land([Landing(item, task) for item, task in ended])) as results:
             for number, landed in results:
                 item, task = ended[number]
                 if isinstance(landed, KlingError):
@@ -218,18 +258,17 @@ class Execution:
                 self._lands = True
                 self._units += manifest.units(item.record)
                 self._moved_at = clock.now()
-                self._log_progress()
+                self._observers.completed(item, task)
         # Only when all are through: one that landed shows that the others' trouble is their own.
         for item, error in failures:
             self._fail(item, error)
 
-    def _fail(self, item: Item, error: KlingError) -> Failed:
+    def _fail(self, item: Item, error: KlingError) -> State:
         error.about(task_id=item.record.task_id, external_task_id=item.record.external_task_id)
-        state = failed(error, self._job.on_item_failure, lands=self._lands)
-        item.state = state
-        if self._job.is_batch:
-            log.error("Item %d: %s", item.position, error)
-        return state
+        on_moderation = self._job.on_moderation_at(item.position)
+        item.state = failed(error, self._job.on_item_failure, lands=self._lands, on_moderation=on_moderation)
+        self._observers.failed(item, error)
+        return item.state
 
     def _items_at(self, positions: tuple[int, ...]) -> Iterator[Item]:
         return (self._items[position] for position in positions)
@@ -240,32 +279,20 @@ class Execution:
         return DeferredState.of(
             self._items,
             is_batch=self._job.is_batch,
-            digest=self._job.digest,
             started_at=self._started_at,
             moved_at=self._moved_at,
             units=self._units,
             lands=self._lands,
+            max_active=self._max_active,
+            **self._budget.to_carry(self._items),
+            **(self._approval.to_carry() if self._approval else {"digest": self._job.digest}),
         )
-
-    def _timed_out(self) -> KlingTaskTimeoutError:
-        return KlingTaskTimeoutError(
-            f"execution_timeout of {self._job.execution_timeout:g} s has passed. {self._progress()}",
-            task_state=TaskState.EXISTS,
-            retryable=True,
-        )
-
-    def _log_progress(self, *, always: bool = False) -> None:
-        """Log how far a batch is: once a minute, and before each deferral."""
-        if self._job.is_batch and (always or clock.now() - self._logged_at >= _PROGRESS_EVERY):
-            self._logged_at = clock.now()
-            log.info("%s", self._progress())
 
     def _progress(self) -> str:
-        states = [item.state for item in self._items]
-        return manifest.progress(states, clock.now() - self._started_at, self._units)
+        money = self._budget.told(self._items)
+        return how_far(self._items, self._job, clock.now() - self._started_at, self._units, money)
 
     def _result(self) -> Any:
         if not self._job.is_batch:
-            return manifest.of_one(self._items[0], wait_for_completion=self._job.wait_for_completion)
-        log.info("%s", self._progress())
+            return manifest.of_one(self._items[0], self._job)
         return manifest.of_batch(self._items, self._job, self._hook, self._instance)

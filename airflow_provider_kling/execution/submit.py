@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kling.compat import clock
 from airflow_provider_kling.exceptions import KlingError
+from airflow_provider_kling.lifecycle.budget import told
+from airflow_provider_kling.lifecycle.record import unposted
 from airflow_provider_kling.lifecycle.submission import (
+    VISIBILITY,
     Adopt,
     Answer,
     Created,
@@ -23,7 +26,6 @@ from airflow_provider_kling.lifecycle.submission import (
     Stop,
     SubmitPolicy,
     next_step,
-    unposted,
 )
 
 if TYPE_CHECKING:
@@ -38,10 +40,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """This is the one paid task, new or found; the record names it."""
+    """
+    This is the one paid task; the record names it.
+
+    :param created: whether it was just made; else it was found.
+    """
 
     record: Record
     task: KlingTask
+    created: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ class Submitter:
     :param capability: what is asked for.
     :param body: the request without ``external_task_id``.
     :param policy: what the user chose.
-    :param admit: asked before each POST whether it may be sent now.
+    :param admit: asked with the record before each POST whether it may be sent now.
     """
 
     hook: KlingHook
@@ -80,7 +87,7 @@ class Submitter:
     capability: Capability
     body: Mapping[str, Any]
     policy: SubmitPolicy
-    admit: Callable[[], bool]
+    admit: Callable[[Record], bool]
 
     def run(self, record: Record) -> Outcome:
         """
@@ -94,24 +101,25 @@ class Submitter:
             record, step = next_step(record, answer, now=clock.now(), policy=policy)
             match step:
                 case Post():
-                    if not self.admit():
+                    if not self.admit(record):
                         return NoSlot(unposted(record))
                     self.store.save_intent(record)
                     answer = self._post(record)
-                case LookUp(task_id):
-                    answer = self._look_up(task_id)
+                case LookUp(task_id, external):
+                    answer = self._look_up(record, task_id, external=external)
                 case Pause(seconds, why):
                     self.store.save(record)
                     log.warning("Waiting %.0f s before the next step of the submit: %s", seconds, why)
                     return Paused(record, seconds)
                 case Adopt(task):
                     self.store.save(record)
-                    return Adopted(record, task)
+                    return Adopted(record, task, created=isinstance(answer, Created))
                 case Stop(error):
                     self.store.save(record)
                     raise error
 
     def _post(self, record: Record) -> Answer:
+        log.info("Submitting %s, estimated %s.", record.external_task_id, told(record.estimate))
         try:
             task = self.hook.create_task({**self.body, "external_task_id": record.external_task_id}, self.capability)
         except KlingError as error:
@@ -119,10 +127,20 @@ class Submitter:
         log.info("Submitted task %s (external_task_id %s).", task.task_id, record.external_task_id)
         return Created(task)
 
-    def _look_up(self, task_id: str) -> Answer:
+    def _look_up(self, record: Record, task_id: str, *, external: bool) -> Answer:
+        # A "not found" of a POST that was sent, and is old, will be believed: not on the word of one replica.
+        sent_at = record.posted_at if record.posted_before is not None or not record.assumed else None
+        if sent_at is not None and clock.now() - sent_at > VISIBILITY:
+            seen = self.hook.poll_task(task_id, self.capability, external=external)
+        else:
+            seen = self._get(task_id, external=external)
+        if isinstance(seen, KlingError):
+            return LookupFailed(seen)
+        log.info("Found task %s, submitted before: %s.", seen.task_id, seen.raw_status)
+        return Found(seen)
+
+    def _get(self, task_id: str, *, external: bool) -> KlingTask | KlingError:
         try:
-            task = self.hook.get_task(task_id, self.capability)
+            return self.hook.get_task(task_id, self.capability, external=external)
         except KlingError as error:
-            return LookupFailed(error)
-        log.info("Found task %s, submitted before: %s.", task.task_id, task.raw_status)
-        return Found(task)
+            return error

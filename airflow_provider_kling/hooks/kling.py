@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
@@ -12,17 +13,19 @@ from airflow_provider_kling import DEFAULT_CONN_ID
 from airflow_provider_kling.api.capabilities import TEXT2VIDEO, Capability
 from airflow_provider_kling.compat import clock
 from airflow_provider_kling.exceptions import (
-    KlingConfigurationError,
     KlingError,
     KlingTaskNotFoundError,
-    TaskState,
 )
+from airflow_provider_kling.hooks import metrics
 from airflow_provider_kling.hooks.bearer import Bearer, mask_in_logs
-from airflow_provider_kling.hooks.settings import Settings
+from airflow_provider_kling.hooks.money import Money
+from airflow_provider_kling.hooks.settings import Settings, unknown_connection
+from airflow_provider_kling.lifecycle.polls import polls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from airflow_provider_kling.api.dialects.base import TaskGroup, TaskPage
     from airflow_provider_kling.api.http import Request, Response
     from airflow_provider_kling.api.task import KlingTask
     from airflow_provider_kling.hooks.transport import AsyncTransport, SyncTransport
@@ -34,7 +37,7 @@ _POLLS_OF_MISSING, _REPLICA_LAG = 3, 2.0
 _ASTERISKS = "***"
 
 
-class KlingHook(BaseHook):
+class KlingHook(Money, BaseHook):
     """
     Talk to Kling with the credentials of a connection.
 
@@ -74,7 +77,7 @@ class KlingHook(BaseHook):
             try:
                 connection = self.get_connection(self.kling_conn_id)
             except AirflowNotFoundException as error:
-                raise _unknown_connection(self.kling_conn_id) from error
+                raise unknown_connection(self.kling_conn_id) from error
             self._settings = Settings.from_connection(self.kling_conn_id, connection, connection.extra_dejson)
             mask_in_logs(self._settings.credentials.secret)
         return self._settings
@@ -92,7 +95,7 @@ class KlingHook(BaseHook):
         try:
             connection = await get_async_connection(self.kling_conn_id, hook=type(self))
         except AirflowNotFoundException as error:
-            raise _unknown_connection(self.kling_conn_id) from error
+            raise unknown_connection(self.kling_conn_id) from error
         extra = await get_async_extra_dejson(connection)
         self._settings = Settings.from_connection(self.kling_conn_id, connection, extra)
         return self._settings
@@ -103,31 +106,40 @@ class KlingHook(BaseHook):
         """
         Submit a task. **This is the call that is paid for**; it is sent once.
 
-        :param body: the request, with the model under ``model`` in either spelling.
+        :param body: the request in its normal form; without ``model``, the dialect's own stands in.
         :raises KlingError: with ``task_state``: whether a task may exist all the same.
         """
-        dialect = self.settings.dialect
-        return dialect.read_created(self._send(dialect.create(capability, body)))
+        from airflow_provider_kling.hooks.creation import create
 
-    def get_task(self, task_id: str, capability: Capability = TEXT2VIDEO) -> KlingTask:
+        return create(self.settings.dialect.speaking_of(capability), self._send, capability, body)
+
+    def get_task(self, task_id: str, capability: Capability = TEXT2VIDEO, *, external: bool | None = None) -> KlingTask:
         """
         Poll one task.
 
         :param task_id: Kling's id or the external one.
+        :param external: which of them; ``None``: not known. Dialect ``kling-v3`` then asks for the one, then the other.
         :raises KlingTaskNotFoundError: when Kling does not know it, or not yet.
         """
-        dialect = self.settings.dialect
-        return dialect.read_task(self._send(dialect.get(capability, task_id)), asked_for=task_id)
+        dialect = self.settings.dialect.speaking_of(capability)
+        *first, last = polls(dialect, capability, task_id, external)
+        for request in first:
+            with suppress(KlingTaskNotFoundError):
+                return dialect.read_task(self._send(request), asked_for=task_id)
+        return dialect.read_task(self._send(last), asked_for=task_id)
 
-    def poll_task(self, task_id: str, capability: Capability = TEXT2VIDEO) -> KlingTask | KlingError:
+    def poll_task(
+        self, task_id: str, capability: Capability = TEXT2VIDEO, *, external: bool | None = None
+    ) -> KlingTask | KlingError:
         """
         Do :meth:`get_task` and return what went wrong instead of raising it: material for a decision.
 
         A task that is not found is asked for again: one replica that is behind must not end the wait for a paid video.
         """
         for left in reversed(range(_POLLS_OF_MISSING)):
+            metrics.count(metrics.POLLS, tags={"capability": capability.name})
             try:
-                return self.get_task(task_id, capability)
+                return self.get_task(task_id, capability, external=external)
             except KlingError as error:
                 seen = error
             if not (left and isinstance(seen, KlingTaskNotFoundError)):
@@ -142,14 +154,16 @@ class KlingHook(BaseHook):
         Iterate over the account's tasks, in Kling's order, which is not documented.
 
         :param page_size: tasks per request, 1 to 500 (Kling's reference).
-        :param max_pages: requests at most; Kling serves pages 1 to 1,000.
+        :param max_pages: requests at most; on the ``/v1`` paths Kling serves pages 1 to 1,000.
         :raises KlingConfigurationError: in a dialect without a list.
         """
-        dialect = self.settings.dialect
-        for page in range(1, max_pages + 1):
-            tasks = dialect.read_list(self._send(dialect.list_page(capability, page, page_size)))
-            yield from tasks
-            if len(tasks) < page_size:
+        dialect = self.settings.dialect.speaking_of(capability)
+        cursor: str | None = ""
+        for _ in range(max_pages):
+            answer = self._send(dialect.list_page(capability, cursor or "", page_size))
+            page = dialect.read_list(answer, cursor=cursor or "", page_size=page_size)
+            yield from page.tasks
+            if (cursor := page.following) is None:
                 return
 
     def test_connection(self) -> tuple[bool, str]:
@@ -177,22 +191,38 @@ class KlingHook(BaseHook):
 
     # --- the API, for triggers ------------------------------------------------------------------------------------
 
-    async def aget_task(self, task_id: str, capability: Capability = TEXT2VIDEO) -> KlingTask:
+    async def aget_task(
+        self, task_id: str, capability: Capability = TEXT2VIDEO, *, external: bool | None = None
+    ) -> KlingTask:
         """Do :meth:`get_task` without blocking the event loop."""
-        dialect = (await self.asettings()).dialect
-        return dialect.read_task(await self._asend(dialect.get(capability, task_id)), asked_for=task_id)
+        dialect = (await self.asettings()).dialect.speaking_of(capability)
+        *first, last = polls(dialect, capability, task_id, external)
+        for request in first:
+            with suppress(KlingTaskNotFoundError):
+                return dialect.read_task(await self._asend(request), asked_for=task_id)
+        return dialect.read_task(await self._asend(last), asked_for=task_id)
 
-    async def apoll_task(self, task_id: str, capability: Capability = TEXT2VIDEO) -> KlingTask | KlingError:
+    async def apoll_task(
+        self, task_id: str, capability: Capability = TEXT2VIDEO, *, external: bool | None = None
+    ) -> KlingTask | KlingError:
         """Do :meth:`poll_task` without blocking the event loop."""
         try:
-            return await self.aget_task(task_id, capability)
+            return await self.aget_task(task_id, capability, external=external)
         except KlingError as error:
             return error
 
-    async def alist_page(self, capability: Capability, page: int, page_size: int) -> list[KlingTask]:
+    async def aget_tasks(
+        self, task_ids: Sequence[str], capability: Capability = TEXT2VIDEO, *, external: bool = False
+    ) -> TaskGroup:
+        """Return those of many tasks that Kling knows, by one request; only where the dialect has one for it."""
+        dialect = (await self.asettings()).dialect.speaking_of(capability)
+        return dialect.read_many(await self._asend(dialect.get_many(task_ids, external=external)))
+
+    async def alist_page(self, capability: Capability, cursor: str, page_size: int) -> TaskPage:
         """Return one page of :meth:`list_tasks` without blocking the event loop."""
-        dialect = (await self.asettings()).dialect
-        return dialect.read_list(await self._asend(dialect.list_page(capability, page, page_size)))
+        dialect = (await self.asettings()).dialect.speaking_of(capability)
+        answer = await self._asend(dialect.list_page(capability, cursor, page_size))
+        return dialect.read_list(answer, cursor=cursor, page_size=page_size)
 
     # --- the two transports ---------------------------------------------------------------------------------------
 
@@ -263,14 +293,3 @@ class KlingHook(BaseHook):
         from airflow_provider_kling.hooks import form
 
         return form.field_behaviour()
-
-
-def _unknown_connection(conn_id: str) -> KlingConfigurationError:
-    return KlingConfigurationError(
-        f"There is no Airflow connection {conn_id!r}, or the secrets backend did not answer.",
-        task_state=TaskState.NOT_CREATED,
-        # Since 3.1 Airflow says the same in both cases, and the second one passes.
-        retryable=True,
-        next_step="Make it under Admin > Connections with type Kling, or set "
-        f"AIRFLOW_CONN_{conn_id.upper()}, or correct kling_conn_id.",
-    )

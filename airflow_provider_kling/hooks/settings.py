@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from airflow_provider_kling.api.auth import Credentials
 from airflow_provider_kling.api.dialects import DEFAULT_DIALECT, Dialect, get_dialect
-from airflow_provider_kling.exceptions import KlingConfigurationError
+from airflow_provider_kling.api.plain import shorten
+from airflow_provider_kling.exceptions import KlingConfigurationError, TaskState
 from airflow_provider_kling.lifecycle.identity import Account
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Settings:
     :param credentials: key, or access key and secret key.
     :param timeout: seconds to wait for an answer.
     :param models: model names to accept beyond those known.
+    :param allow_private_downloads: whether videos may be fetched from private addresses wherever the API is.
     """
 
     account: Account
@@ -35,6 +37,18 @@ class Settings:
     credentials: Credentials
     timeout: float = DEFAULT_TIMEOUT
     models: tuple[str, ...] = ()
+    allow_private_downloads: bool = False
+
+    @property
+    def host(self) -> str:
+        """Name or address of the API's host."""
+        return str(urlsplit(self.base_url).hostname)
+
+    @property
+    def port(self) -> int:
+        """Port of the API's host."""
+        url = urlsplit(self.base_url)
+        return url.port or {"http": 80}.get(url.scheme, 443)
 
     @property
     def base_url(self) -> str:
@@ -56,12 +70,26 @@ class Settings:
                 next_step="Put the API key into its password (with an access key as login: the secret key).",
             )
         dialect = get_dialect(str(extra.get("dialect") or DEFAULT_DIALECT))
+        access_key = (connection.login or "").strip() or None
+        if access_key and not dialect.takes_jwt:
+            raise KlingConfigurationError(
+                f"Connection {conn_id!r} has an access key, which dialect {dialect.name!r} does not take; nothing was "
+                "sent.",
+                next_step="Make an API key at https://kling.ai/dev/api-key, put it into the password and leave the "
+                "login empty; or set dialect 'kling', which takes access key and secret key.",
+            )
         return cls(
-            account=Account(conn_id, _base_url(conn_id, connection) or dialect.default_host, dialect.name),
+            account=Account(
+                conn_id,
+                _base_url(conn_id, connection) or dialect.default_host,
+                dialect.name,
+                _namespace(conn_id, extra.get("namespace")),
+            ),
             dialect=dialect,
-            credentials=Credentials(secret, access_key=(connection.login or "").strip() or None),
+            credentials=Credentials(secret, access_key=access_key),
             timeout=_timeout(conn_id, extra.get("timeout")),
             models=_models(conn_id, extra.get("models")),
+            allow_private_downloads=_flag(conn_id, "allow_private_downloads", extra.get("allow_private_downloads")),
         )
 
 
@@ -103,6 +131,15 @@ def _timeout(conn_id: str, value: object) -> float:
     return seconds
 
 
+def _flag(conn_id: str, name: str, value: object) -> bool:
+    """Accept words too, as a connection URI can only carry text."""
+    known = {"": False, "none": False, "false": False, "0": False, "true": True, "1": True}
+    try:
+        return known[str(value).strip().lower()]
+    except KeyError:
+        raise _bad(conn_id, name, f"must be true or false, not {value!r}") from None
+
+
 def _models(conn_id: str, value: object) -> tuple[str, ...]:
     """Accept a JSON array, or names with commas between them, as a connection URI can only carry text."""
     if value in (None, ""):
@@ -113,5 +150,25 @@ def _models(conn_id: str, value: object) -> tuple[str, ...]:
     return tuple(name.strip() for name in names if name.strip())
 
 
+def _namespace(conn_id: str, value: object) -> str:
+    if value in (None, ""):
+        return ""
+    if not isinstance(value, str) or len(value) > 200 or not value.isprintable():
+        raise _bad(conn_id, "namespace", f"must be a short text such as staging, not {shorten(value)}")
+    return value.strip()
+
+
 def _bad(conn_id: str, field: str, what: str) -> KlingConfigurationError:
     return KlingConfigurationError(f"Connection {conn_id!r}: {field} {what}. Nothing was sent.")
+
+
+def unknown_connection(conn_id: str) -> KlingConfigurationError:
+    """Return the error for a connection that Airflow does not find."""
+    return KlingConfigurationError(
+        f"There is no Airflow connection {conn_id!r}, or the secrets backend did not answer.",
+        task_state=TaskState.NOT_CREATED,
+        # Since 3.1 Airflow says the same in both cases, and the second one passes.
+        retryable=True,
+        next_step="Make it under Admin > Connections with type Kling, or set "
+        f"AIRFLOW_CONN_{conn_id.upper()}, or correct kling_conn_id.",
+    )

@@ -2,42 +2,43 @@
 The two transports: ``requests`` for workers, ``aiohttp`` for the triggerer.
 
 They carry a :class:`Request` there and a :class:`Response` back, and know nothing of Kling. Neither follows a
-redirect (a POST would become a GET) nor reads ``.netrc`` (which would replace the key).
+redirect (a POST would become a GET) nor reads ``.netrc`` (which would replace the key), and both end in time, whatever
+the host sends.
 """
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Iterable
+from functools import lru_cache, partial
+from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_kling import __version__
-from airflow_provider_kling.api.http import Request, Response
+from airflow_provider_kling.api.http import ENCODINGS, LARGEST_ANSWER, Request, Response
 from airflow_provider_kling.exceptions import KlingConnectionError, TaskState
-
-if TYPE_CHECKING:
-    import ssl
-
-    import requests
+from airflow_provider_kling.network.environment import proxy_for, tls_context
 
 USER_AGENT = f"airflow-provider-kling/{__version__}"
+_HEADERS = {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": ENCODINGS}
 
 # A host that does not even accept a connection within this time will not do so in thirty seconds.
 CONNECT_TIMEOUT = 10.0
+
+_CHUNK = 64 << 10
+_URLS = 4096
 
 
 class SyncTransport:
     """One ``requests`` session for the life of a hook."""
 
     def __init__(self, base_url: str, timeout: float) -> None:
-        import requests
+        from airflow_provider_kling.network.sessions import Session
 
         self._base_url = base_url
-        self._timeouts = (min(CONNECT_TIMEOUT, timeout), timeout)
-        self._session = requests.Session()
-        self._session.headers["User-Agent"] = USER_AGENT
-        # Any auth object keeps requests from looking into .netrc.
-        self._session.auth = _keep_as_is
+        self._timeout = timeout
+        self._session = Session(base_url)
+        self._session.requests.headers.update(_HEADERS)
 
     def send(self, request: Request, token: str) -> Response:
         """
@@ -45,21 +46,27 @@ class SyncTransport:
 
         :raises KlingConnectionError: when there is no answer; ``task_state`` says whether anything was sent.
         """
-        import requests
+        from airflow_provider_kling.network.sessions import Watchdog
 
-        try:
-            answer = self._session.request(
-                request.method,
-                self._base_url + request.path,
-                params=dict(request.query),
-                json=request.json,
-                headers={"Authorization": f"Bearer {token}"},
-                timeout=self._timeouts,
-                allow_redirects=False,
-            )
-        except requests.exceptions.RequestException as error:
-            raise _no_answer(self._base_url, error, sent=not _never_connected(error)) from error
-        return Response(answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, answer.content)
+        ends = time.monotonic() + self._timeout
+        with Watchdog(self._session, lambda: ends) as watchdog:
+            try:
+                with self._session.requests.request(
+                    request.method,
+                    self._base_url + request.path,
+                    params=dict(request.query),
+                    json=request.json,
+                    headers={"Authorization": f"Bearer {token}"},
+                    timeout=(min(CONNECT_TIMEOUT, self._timeout), self._timeout),
+                    allow_redirects=False,
+                    stream=True,
+                ) as answer:
+                    body = _up_to_limit(answer.raw.stream(_CHUNK, decode_content=False))
+                    return Response.received(answer.status_code, _lower(answer.headers.items()), body)
+            except Exception as error:
+                # Not only its own errors come out of requests: a negative chunk length is a ValueError.
+                what = f" within {self._timeout:g} s" if watchdog.fired else ""
+                raise _no_answer(self._base_url, error, sent=not _never_connected(error), what=what) from error
 
     def close(self) -> None:
         """Close the connections."""
@@ -71,44 +78,64 @@ class AsyncTransport:
 
     def __init__(self, base_url: str, timeout: float, max_connections: int) -> None:
         import aiohttp
+        from yarl import URL
 
         self._base_url = base_url
-        self._proxy = _environment_proxy(base_url)
+        # Kept, as taking a URL apart costs as much as reading an answer, and the same tasks are polled again and again.
+        self._url = lru_cache(_URLS)(partial(URL, encoded=True))
+        self._proxy = proxy_for(base_url)
+        uses_tls = "https:" in f"{base_url} {self._proxy}"
         self._session = aiohttp.ClientSession(
-            headers={"User-Agent": USER_AGENT},
-            connector=aiohttp.TCPConnector(limit=max_connections, ssl=_environment_authorities()),
+            headers=_HEADERS,
+            connector=aiohttp.TCPConnector(limit=max_connections, ssl=tls_context() if uses_tls else True),
             timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=min(CONNECT_TIMEOUT, timeout)),
+            # The API sets none; a gateway's would only be carried from poll to poll.
+            cookie_jar=aiohttp.DummyCookieJar(),
             # A quoted slash in an external id must reach the server as it is.
             requote_redirect_url=False,
+            # Response.received() does it, within limits.
+            auto_decompress=False,
         )
 
     async def send(self, request: Request, token: str) -> Response:
         """Send one request and read the whole answer; errors as in :meth:`SyncTransport.send`."""
         import aiohttp
-        from yarl import URL
 
         try:
             async with self._session.request(
                 request.method,
-                URL(self._base_url + request.path, encoded=True),
+                self._url(self._base_url + request.path),
                 params=dict(request.query) or None,
                 json=request.json,
                 headers={"Authorization": f"Bearer {token}"},
                 allow_redirects=False,
                 proxy=self._proxy,
             ) as answer:
-                body = await answer.read()
-                return Response(answer.status, {k.lower(): v for k, v in answer.headers.items()}, body)
-        except (TimeoutError, aiohttp.ClientError) as error:
-            raise _no_answer(self._base_url, error, sent=not isinstance(error, aiohttp.ClientConnectorError)) from error
+                body = bytearray(await answer.content.readany())
+                while not answer.content.at_eof() and len(body) <= LARGEST_ANSWER:
+                    body += await answer.content.readany()
+                return Response.received(answer.status, _lower(answer.headers.items()), bytes(body))
+        except Exception as error:
+            never = isinstance(error, aiohttp.ClientConnectorError)
+            raise _no_answer(self._base_url, error, sent=not never) from error
 
     async def close(self) -> None:
         """Close the connections."""
         await self._session.close()
 
 
-def _keep_as_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
+def _up_to_limit(chunks: Iterable[bytes]) -> bytes:
+    """Return what arrives, or a little more of it than is read."""
+    body = bytearray()
+    for chunk in chunks:
+        body += chunk
+        if len(body) > LARGEST_ANSWER:
+            break
+    return bytes(body)
+
+
+def _lower(headers: Iterable[tuple[Any, Any]]) -> dict[str, str]:
+    return {str(name).lower(): str(value) for name, value in headers}
 
 
 def _never_connected(error: Exception) -> bool:
@@ -123,11 +150,11 @@ def _never_connected(error: Exception) -> bool:
     return isinstance(reason, NewConnectionError) or "CERTIFICATE_VERIFY_FAILED" in str(error)
 
 
-def _no_answer(base_url: str, error: Exception, *, sent: bool) -> KlingConnectionError:
+def _no_answer(base_url: str, error: Exception, *, sent: bool, what: str = "") -> KlingConnectionError:
     host = urlsplit(base_url).netloc
     # The exceptions' own texts carry whole URLs and object addresses; the class says enough.
     root = error.__cause__ or error.__context__ or error
-    what = "gave no answer" if sent else "could not be reached"
+    what = f"gave no answer{what}" if sent else "could not be reached"
     detail = "" if root is error else f": {type(root).__name__}"
     return KlingConnectionError(
         f"{host} {what} ({type(error).__name__}{detail}).",
@@ -137,29 +164,3 @@ def _no_answer(base_url: str, error: Exception, *, sent: bool) -> KlingConnectio
         if sent
         else "Check host and port of the connection (Kling has one host per region), and the network.",
     )
-
-
-def _environment_authorities() -> ssl.SSLContext | bool:
-    """Trust whom ``requests`` trusts: behind a proxy that opens TLS, only the workers could poll otherwise."""
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    if not bundle:
-        return True
-    import ssl
-
-    if os.path.isdir(bundle):
-        return ssl.create_default_context(capath=bundle)
-    return ssl.create_default_context(cafile=bundle)
-
-
-def _environment_proxy(base_url: str) -> str | None:
-    """
-    Return the proxy that the environment sets for this host.
-
-    aiohttp's own ``trust_env`` would read ``.netrc`` and ask two threads for every request.
-    """
-    from urllib.request import getproxies, proxy_bypass
-
-    url = urlsplit(base_url)
-    if not url.hostname or proxy_bypass(url.hostname):
-        return None
-    return getproxies().get(url.scheme)

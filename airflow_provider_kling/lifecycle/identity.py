@@ -27,11 +27,13 @@ class Account:
     :param conn_id: Airflow connection id.
     :param host: base URL.
     :param dialect: name of the dialect.
+    :param namespace: tells deployments of Airflow apart that share an account, and names of DAGs and tasks.
     """
 
     conn_id: str
     host: str
     dialect: str
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Wish:
     :param fingerprint: of the request and the account.
     :param fresh: mixed in by ``on_clear="new"``: ``ti.max_tries``, which a clear raises and a retry does not.
     :param own_id: the user's own ``external_task_id``, which wins over ours.
+    :param namespace: of the account's user; empty: ids are as they were before there were namespaces.
     """
 
     dag_id: str
@@ -52,6 +55,7 @@ class Wish:
     fingerprint: str
     fresh: int | None = None
     own_id: str | None = None
+    namespace: str = ""
 
     @property
     def key(self) -> str:
@@ -59,6 +63,8 @@ class Wish:
         parts = [self.dag_id, self.run_id, self.task_id, str(self.map_index), self.fingerprint]
         if self.fresh is not None:
             parts.append(f"cleared:{self.fresh}")
+        if self.namespace:
+            parts.append(f"namespace:{self.namespace}")
         return _digest(parts)
 
     def external_task_id(self, generation: int) -> str:

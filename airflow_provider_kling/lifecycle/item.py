@@ -12,15 +12,18 @@ from airflow_provider_kling.api.task import KlingTask
 from airflow_provider_kling.exceptions import (
     KlingAuthenticationError,
     KlingBalanceError,
+    KlingBudgetError,
     KlingConfigurationError,
     KlingConnectionError,
     KlingDownloadError,
     KlingError,
+    KlingModerationError,
     KlingPermissionError,
     KlingTaskTimeoutError,
 )
 from airflow_provider_kling.lifecycle.record import Record
 from airflow_provider_kling.lifecycle.submission import VISIBILITY
+from airflow_provider_kling.lifecycle.waiting import is_moderated
 
 # What went wrong with one item goes wrong with the next one as well.
 _OF_THE_ACCOUNT = (
@@ -83,7 +86,19 @@ class Failed:
     stops: bool = False
 
 
-State = Unsubmitted | Unresolved | Submitted | Ended | Complete | Failed
+@dataclass(frozen=True, slots=True)
+class Moderated:
+    """
+    Kling's moderation refused it, which is no failure of the task: nothing more is done for it.
+
+    :param skips: whether it is skipped; else its reason is returned as its result.
+    """
+
+    error: KlingError
+    skips: bool
+
+
+State = Unsubmitted | Unresolved | Submitted | Ended | Complete | Failed | Moderated
 
 
 def state_of(record: Record, *, opened_at: float, until: float = 0.0) -> State:
@@ -99,6 +114,20 @@ def state_of(record: Record, *, opened_at: float, until: float = 0.0) -> State:
     return Unresolved(until, holds_slot=not assumed)
 
 
+def refused_before(record: Record, on_moderation: str, max_tries: int) -> Moderated | None:
+    """
+    Return the state of an item whose submit moderation refused in an earlier try: a retry does not ask again.
+
+    A clear does, as nothing was paid for. Nor is it believed where a task may exist all the same.
+
+    :param max_tries: of the task instance now; a clear raises it.
+    """
+    refusal = record.refused
+    if refusal is None or on_moderation == "fail" or record.may_exist or refusal.get("max_tries") != max_tries:
+        return None
+    return Moderated(KlingModerationError(str(refusal.get("message")), next_step=""), skips=on_moderation == "skip")
+
+
 def holds_slot(state: State) -> bool:
     """Whether an item has, or may have, a task that Kling counts as running."""
     return isinstance(state, Submitted) or (isinstance(state, Unresolved) and state.holds_slot)
@@ -106,7 +135,12 @@ def holds_slot(state: State) -> bool:
 
 def is_settled(state: State) -> bool:
     """Whether nothing more is to be done in this try."""
-    return isinstance(state, (Complete, Failed))
+    return isinstance(state, (Complete, Failed, Moderated))
+
+
+def stops_others(state: State) -> bool:
+    """Whether nothing more is to be submitted for the other items."""
+    return isinstance(state, Failed) and state.stops
 
 
 def is_account_busy(state: State, record: Record, now: float) -> bool:
@@ -126,14 +160,19 @@ def held_until(state: State, until: float) -> State:
     return state
 
 
-def failed(error: KlingError, on_item_failure: str, *, lands: bool) -> Failed:
+def failed(error: KlingError, on_item_failure: str, *, lands: bool, on_moderation: str = "fail") -> Failed | Moderated:
     """
     Return the state of an item that failed.
 
     :param on_item_failure: ``fail`` (submit nothing more) or ``continue``.
     :param lands: whether anything could be landed in this try.
+    :param on_moderation: ``fail`` (as any failure), ``skip`` or ``return``.
     """
+    if on_moderation != "fail" and is_moderated(error):
+        return Moderated(error, skips=on_moderation == "skip")
     if isinstance(error, _OF_THE_ACCOUNT) or (isinstance(error, KlingDownloadError) and not lands):
         return Failed(error, stops=True)
-    # A task that takes too long says nothing of the others, and would end every retry before they are submitted.
-    return Failed(error, stops=on_item_failure == "fail" and not isinstance(error, KlingTaskTimeoutError))
+    # A task that takes too long says nothing of the others, and would end every retry before they are submitted. Of
+    # what max_units leaves out, a cheaper one may still fit.
+    says_nothing = isinstance(error, (KlingTaskTimeoutError, KlingBudgetError))
+    return Failed(error, stops=on_item_failure == "fail" and not says_nothing)

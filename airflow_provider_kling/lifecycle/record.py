@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, NamedTuple
 
+from airflow_provider_kling.api.task import KlingTask
 from airflow_provider_kling.exceptions import KlingConfigurationError
+from airflow_provider_kling.lifecycle.identity import Wish
 
 VERSION = 1
+# What a manifest lists with a link each; in this order they are landed.
+FILES = ("videos", "images", "audios")
+
+
+class LandedFile(NamedTuple):
+    """
+    A video, image or sound where it was landed.
+
+    :param path: as ``ObjectStoragePath`` has it.
+    :param size: in bytes.
+    :param mark: what its file system keeps of this version of the file (an ETag, a time); empty where it keeps nothing.
+    """
+
+    path: str
+    size: int
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +47,14 @@ class Record:
     :param earlier: keys of the wishes that this task instance had before its request was changed.
     :param task_id: Kling's id, once known.
     :param submitted_at: when the task was created, once known.
-    :param landed: (path, size in bytes) of each landed video.
+    :param landed: each landed file.
     :param manifest: the result, once there is one.
+    :param estimate: ``units`` and ``usd`` of the current generation, by the price list of when it was posted.
+    :param units: what Kling says it deducted for the current generation, once it says so.
+    :param spent: units of the generations before it.
+    :param before: units by the keys of ``earlier`` wishes.
+    :param refused: ``message`` of the moderation that refused the last submit, and ``max_tries`` of the task instance
+        then.
     """
 
     wish: str
@@ -46,13 +70,39 @@ class Record:
     earlier: tuple[str, ...] = ()
     task_id: str | None = None
     submitted_at: float | None = None
-    landed: tuple[tuple[str, int], ...] = ()
+    landed: tuple[LandedFile, ...] = ()
     manifest: Mapping[str, Any] | None = None
+    estimate: Mapping[str, float] | None = None
+    units: float | None = None
+    spent: float = 0.0
+    before: Mapping[str, float] = field(default_factory=dict)
+    refused: Mapping[str, Any] | None = None
+
+    @property
+    def may_exist(self) -> bool:
+        """Whether the current generation was submitted, as far as is known."""
+        return self.task_id is not None or self.posted_at is not None
+
+    @property
+    def cost(self) -> float:
+        """Units of the current generation, if it is or was submitted."""
+        return self.units if self.units is not None else (self.estimate or {}).get("units", 0.0)
+
+    @property
+    def total(self) -> float:
+        """Units of all that was submitted for this wish, or may have been."""
+        return self.spent + (self.cost if self.may_exist else 0.0)
+
+    @property
+    def may_be_paid(self) -> bool:
+        """Whether a task of it exists, or may exist."""
+        return self.task_id is not None or self.posted_at is not None or self.manifest is not None
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON, without what has its default."""
+        """Return plain JSON, without what has its default, and without signed links: Kling gives fresh ones."""
         values = asdict(self)
-        values["landed"] = [list(item) for item in self.landed]
+        values["landed"] = [list(file) for file in self.landed]
+        values["manifest"] = None if self.manifest is None else without_links(self.manifest)
         values["earlier"] = list(self.earlier)
         return {"version": VERSION, **{name: value for name, value in values.items() if value not in (None, [], {})}}
 
@@ -68,11 +118,74 @@ class Record:
             raise _unreadable("it was written by another release of the provider, or edited by hand")
         values = {name: value for name, value in stored.items() if name in cls.__slots__}
         try:
-            values["landed"] = tuple((str(path), int(size)) for path, size in stored.get("landed", ()))
+            values["landed"] = tuple(
+                LandedFile(str(path), int(size), *map(str, mark)) for path, size, *mark in stored.get("landed", ())
+            )
             values["earlier"] = tuple(stored.get("earlier", ()))
             return cls(**values)
         except (TypeError, ValueError) as error:
             raise _unreadable(str(error)) from error
+
+
+def initial_record(
+    stored: Record | None,
+    wish: Wish,
+    fields: dict[str, str],
+    *,
+    first_try: bool,
+    now: float,
+    estimate: dict[str, float] | None = None,
+) -> Record:
+    """
+    Return the record to begin a try with.
+
+    :param stored: what an earlier try left, if anything.
+    :param fields: :func:`field_digests` of the request.
+    :param first_try: whether no try of this task instance can have come before.
+    :param now: no earlier than any POST of an earlier try.
+    :param estimate: what the request costs today.
+    """
+    if stored is not None and stored.wish == wish.key:
+        kept = stored.estimate if stored.may_exist and stored.estimate else estimate
+        return replace(stored, pauses=0, troubles=0, estimate=kept)
+    earlier: tuple[str, ...] = ()
+    before: dict[str, float] = {}
+    if stored is None:
+        assumed = not first_try
+    else:
+        # Another wish. It was posted before only if it is an old one come back, or if the record has gaps.
+        assumed = stored.assumed or wish.key in stored.earlier
+        earlier = (*stored.earlier, stored.wish)
+        before = {**stored.before, stored.wish: stored.total}
+        # What was paid for this one is found again at Kling.
+        before.pop(wish.key, None)
+    return Record(
+        wish=wish.key,
+        external_task_id=wish.external_task_id(0),
+        fields=fields,
+        posted_at=now if assumed else None,
+        assumed=assumed,
+        earlier=earlier,
+        estimate=estimate,
+        before=before,
+    )
+
+
+def with_reported(record: Record, task: KlingTask) -> Record:
+    """Return the record with what Kling says it deducted, where it says so."""
+    return record if task.units is None else replace(record, units=float(task.units))
+
+
+def unposted(record: Record) -> Record:
+    """Return the record as it was before a POST that was not carried out, or made nothing."""
+    return replace(record, posted_at=record.posted_before, posted_before=None)
+
+
+def without_links(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a manifest whose files have ``None`` for their signed links."""
+    return {
+        name: [{**file, "url": None} for file in value] if name in FILES else value for name, value in manifest.items()
+    }
 
 
 def _unreadable(why: str) -> KlingConfigurationError:

@@ -3,7 +3,7 @@ How a wish becomes exactly one paid task: record x answer -> next step.
 
 The only dangerous step is :class:`Post`, and :func:`next_step` hands it out in two cases alone: no POST of this
 external id can have reached Kling, or the last one that may have is two minutes old and Kling, asked since, does not
-know the id. Kling refuses a repeated external id, so even a POST handed out wrongly is not paid twice there.
+know it. Kling refuses a repeated external id, so even a POST handed out wrongly is not paid twice there.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from airflow_provider_kling.exceptions import (
     KlingConnectionError,
     KlingError,
     KlingLostSubmitError,
+    KlingModerationError,
     KlingRateLimitError,
     KlingTaskExistsError,
     KlingTaskNotFoundError,
     TaskState,
 )
 from airflow_provider_kling.lifecycle.identity import Wish
-from airflow_provider_kling.lifecycle.record import Record
+from airflow_provider_kling.lifecycle.record import Record, unposted, with_reported
 from airflow_provider_kling.lifecycle.waiting import failure
 
 # "Not found" is believed only once the POST is this old: a new task can take seconds to show, and a request that timed
@@ -72,9 +73,10 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
-    """Ask Kling for this id: its own when known, else the external one."""
+    """Ask Kling for this id: its own when known, else the ``external`` one."""
 
     task_id: str
+    external: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ class SubmitPolicy:
     :param started_at: when this try began; an earlier try's POST is older.
     :param deadline: when to give up submitting.
     :param on_lost_submit: ``resubmit`` (the same id) or ``fail`` once a lost POST is believed not to have arrived.
+    :param max_tries: of the task instance; a clear raises it.
     :param jitter: a number from 0 to 1; spreads the pauses of many tasks.
     """
 
@@ -118,35 +121,8 @@ class SubmitPolicy:
     started_at: float
     deadline: float
     on_lost_submit: str = "resubmit"
+    max_tries: int = 0
     jitter: float = 0.5
-
-
-def initial_record(stored: Record | None, wish: Wish, fields: dict[str, str], *, first_try: bool, now: float) -> Record:
-    """
-    Return the record to begin a try with.
-
-    :param stored: what an earlier try left, if anything.
-    :param fields: :func:`field_digests` of the request.
-    :param first_try: whether no try of this task instance can have come before.
-    :param now: no earlier than any POST of an earlier try.
-    """
-    if stored is not None and stored.wish == wish.key:
-        return replace(stored, pauses=0, troubles=0)
-    earlier: tuple[str, ...] = ()
-    if stored is None:
-        assumed = not first_try
-    else:
-        # Another wish. It was posted before only if it is an old one come back, or if the record has gaps.
-        assumed = stored.assumed or wish.key in stored.earlier
-        earlier = (*stored.earlier, stored.wish)
-    return Record(
-        wish=wish.key,
-        external_task_id=wish.external_task_id(0),
-        fields=fields,
-        posted_at=now if assumed else None,
-        assumed=assumed,
-        earlier=earlier,
-    )
 
 
 def next_step(record: Record, answer: Answer | None, *, now: float, policy: SubmitPolicy) -> tuple[Record, Step]:
@@ -167,6 +143,7 @@ def next_step(record: Record, answer: Answer | None, *, now: float, policy: Subm
             if task.task_status is TaskStatus.FAILED and _is_of_an_earlier_try(record, policy):
                 error = failure(task)
                 # The same prompt fails again, and may be charged again.
+                record = with_reported(record, task)
                 return (record, Stop(error)) if not error.retryable else _next_generation(record, now, policy)
             return _adopt(record, task, now)
         case LookupFailed(error) if isinstance(error, KlingTaskNotFoundError):
@@ -180,11 +157,11 @@ def next_step(record: Record, answer: Answer | None, *, now: float, policy: Subm
 def _begin(record: Record, now: float) -> tuple[Record, Step]:
     if record.posted_at is None and record.task_id is None:
         return _post(record, now)
-    return record, LookUp(record.task_id or record.external_task_id)
+    return record, LookUp(record.task_id or record.external_task_id, external=not record.task_id)
 
 
 def _post(record: Record, now: float) -> tuple[Record, Step]:
-    return replace(record, posted_at=now, posted_before=record.posted_at), Post()
+    return replace(record, posted_at=now, posted_before=record.posted_at, refused=None), Post()
 
 
 def _adopt(record: Record, task: KlingTask, now: float) -> tuple[Record, Step]:
@@ -202,22 +179,24 @@ def _is_of_an_earlier_try(record: Record, policy: SubmitPolicy) -> bool:
 def _next_generation(record: Record, now: float, policy: SubmitPolicy) -> tuple[Record, Step]:
     generation = record.generation + 1
     following = Record(
-        wish=record.wish,
-        external_task_id=policy.wish.external_task_id(generation),
-        generation=generation,
-        fields=record.fields,
+        record.wish,
+        policy.wish.external_task_id(generation),
+        generation,
+        record.fields,
         # Without a trustworthy record an earlier try may have posted this generation as well.
         posted_at=policy.started_at if record.assumed else None,
         assumed=record.assumed,
         earlier=record.earlier,
+        estimate=record.estimate,
+        spent=record.spent + record.cost,
+        before=record.before,
     )
     return _begin(following, now)
 
 
 def _not_found(record: Record, error: KlingError, now: float, policy: SubmitPolicy) -> tuple[Record, Step]:
     record = replace(record, troubles=0)
-    left = (record.posted_at or 0.0) + VISIBILITY - now
-    if left > 0:
+    if (left := (record.posted_at or 0.0) + VISIBILITY - now) > 0:
         error = _lost(record, "is not visible yet")
         return _pause(record, now, policy, "the task is not visible at Kling yet", error, at_most=left + 1.0)
     if record.task_id:
@@ -240,15 +219,15 @@ def _lookup_failed(record: Record, error: KlingError, now: float, policy: Submit
     )
     if not error.retryable or record.troubles >= _TROUBLES:
         return record, Stop(error)
-    record = replace(record, troubles=record.troubles + 1)
-    return _pause(record, now, policy, f"the lookup failed: {error.message}", error, at_least=_retry_after(error))
+    record, why = replace(record, troubles=record.troubles + 1), f"the lookup failed: {error.message}"
+    return _pause(record, now, policy, why, error, at_least=_retry_after(error))
 
 
 def _post_failed(record: Record, error: KlingError, now: float, policy: SubmitPolicy) -> tuple[Record, Step]:
     error.about(external_task_id=record.external_task_id)
     if isinstance(error, KlingTaskExistsError):
         found = replace(record, duplicate=True)
-        return found, LookUp(found.external_task_id)
+        return found, LookUp(found.external_task_id, external=True)
     if error.task_state is not TaskState.NOT_CREATED:
         why = f"the answer to the submit is missing: {error.message}"
         return _pause(record, now, policy, why, error.about(task_state=TaskState.MAY_EXIST))
@@ -260,12 +239,9 @@ def _post_failed(record: Record, error: KlingError, now: float, policy: SubmitPo
         return _pause(settled, now, policy, error.message, error, at_least=_retry_after(error))
     if isinstance(error, KlingConnectionError) and record.troubles < _TROUBLES:
         return _pause(replace(settled, troubles=record.troubles + 1), now, policy, error.message, error)
+    if isinstance(error, KlingModerationError):
+        settled = replace(settled, refused={"message": str(error), "max_tries": policy.max_tries})
     return settled, Stop(error)
-
-
-def unposted(record: Record) -> Record:
-    """Return the record as it was before a :class:`Post` that was not carried out, or made nothing."""
-    return replace(record, posted_at=record.posted_before, posted_before=None)
 
 
 def _pause(

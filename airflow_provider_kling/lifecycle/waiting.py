@@ -6,15 +6,16 @@ The sync operator, the trigger and the sensor all call :func:`decide`, so that t
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
+from airflow_provider_kling.api.errors import tells_of_moderation
 from airflow_provider_kling.api.models import USUAL_SECONDS
 from airflow_provider_kling.api.task import KlingTask, TaskStatus
 from airflow_provider_kling.exceptions import (
     KlingAuthenticationError,
     KlingConfigurationError,
     KlingError,
+    KlingModerationError,
     KlingPermissionError,
     KlingRateLimitError,
     KlingResultError,
@@ -34,14 +35,10 @@ _ROUNDING = 0.05
 # Nothing but a change by the user heals these; a job that is alive is not failed for anything less.
 _HOPELESS = (KlingAuthenticationError, KlingPermissionError, KlingConfigurationError)
 
-# task_status_msg is the only signal of moderation: there is no code on a failed task. Texts seen live: "Failure to
-# pass the risk control system", "Content policy violation".
-_MODERATED = re.compile(r"risk control|content (policy|security)|sensitive|moderation|prohibited", re.IGNORECASE)
-
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The task succeeded and carries its videos."""
+    """The task succeeded and carries what it made."""
 
     task: KlingTask
 
@@ -117,7 +114,7 @@ def decide(seen: KlingTask | KlingError, policy: PollPolicy, now: float, *, seen
     if seen.task_status is TaskStatus.FAILED:
         return Failed(failure(seen))
     if seen.task_status is TaskStatus.SUCCEED:
-        return Done(seen) if seen.videos else Failed(_no_video(seen))
+        return Done(seen) if seen.outputs else Failed(_no_file(seen))
     why = f"unknown task_status {seen.raw_status!r}" if seen.task_status is TaskStatus.UNKNOWN else ""
     return _again(policy, now, f"task_status is still {seen.raw_status!r}", why=why)
 
@@ -125,7 +122,8 @@ def decide(seen: KlingTask | KlingError, policy: PollPolicy, now: float, *, seen
 def failure(task: KlingTask) -> KlingTaskFailedError:
     """Return the error for a task that Kling ended as ``failed``."""
     reason = task.task_status_msg or "Kling gave no reason"
-    moderated = bool(_MODERATED.search(reason))
+    # The only signal: there is no code on a failed task.
+    moderated = tells_of_moderation(reason)
     kind = KlingTaskModeratedError if moderated else KlingTaskFailedError
     return kind(
         f"Kling ended the task as failed: {reason}.",
@@ -135,6 +133,11 @@ def failure(task: KlingTask) -> KlingTaskFailedError:
         request_id=task.request_id,
         retryable=not moderated,
     )
+
+
+def is_moderated(error: KlingError) -> bool:
+    """Whether Kling's moderation refused the request, before a task of it was created or after."""
+    return isinstance(error, (KlingModerationError, KlingTaskModeratedError))
 
 
 def is_trouble(error: KlingError) -> bool:
@@ -165,9 +168,9 @@ def _again(policy: PollPolicy, now: float, last: str, *, why: str = "", at_least
     )
 
 
-def _no_video(task: KlingTask) -> KlingResultError:
+def _no_file(task: KlingTask) -> KlingResultError:
     return KlingResultError(
-        "Kling says succeed and gives no video.",
+        "Kling says succeed and gives no video (nor an image or a sound).",
         task_state=TaskState.EXISTS,
         task_id=task.task_id,
         external_task_id=task.external_task_id,

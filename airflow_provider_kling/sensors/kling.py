@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensorOperator, PokeReturnValue, conf
 
-from airflow_provider_kling import DEFAULT_CONN_ID
-from airflow_provider_kling.api.capabilities import CAPABILITIES, TEXT2VIDEO
+from airflow_provider_kling import DEFAULT_CONN_ID, ON_MODERATION
+from airflow_provider_kling.api.capabilities import CAPABILITIES, TEXT2VIDEO, capability_of
+from airflow_provider_kling.api.plain import choice, is_too_deep, shorten
+from airflow_provider_kling.api.validation import Findings
 from airflow_provider_kling.compat import clock
+from airflow_provider_kling.compat.templates import holds_template
 from airflow_provider_kling.compat.versions import airflow_is_at_least
 from airflow_provider_kling.exceptions import (
-    KlingConfigurationError,
+    KlingError,
+    KlingTaskModeratedError,
     KlingTaskNotFoundError,
     KlingTaskTimeoutError,
     TaskState,
@@ -27,14 +31,17 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.xcom_arg import PlainXComArg
     from airflow.triggers.base import StartTriggerArgs
 
+    from airflow_provider_kling.api.task import KlingTask
     from airflow_provider_kling.lifecycle.waiting import PollPolicy
+    from airflow_provider_kling.triggers.news import NewsLog
 
 
 class KlingTaskSensor(BaseSensorOperator):
     """
     Wait until a task's ``task_status`` is ``succeed``; returns the manifest.
 
-    A task that failed at Kling fails the sensor for good, without retries: poking again cannot help.
+    A task that failed at Kling fails the sensor for good, without retries: poking again cannot help. ``soft_fail``
+    skips after any failure; ``on_moderation`` says what to do after one of Kling's moderation.
 
     :param kling_task_id: Kling's id of the task, or its external id. (templated)
     :param capability: what kind of task it is; some dialects have a path for each.
@@ -44,8 +51,13 @@ class KlingTaskSensor(BaseSensorOperator):
         the manifest. Where Airflow cannot start a task there (before 3.3; mapped tasks; an id from a template with
         ``xcom_pull``, unlike ``submit.output``), the sensor is ``deferrable``.
     :param poke_interval: seconds between polls, in all modes; default 10.
+    :param xcom_links: whether XCom and, on Airflow 3.0, the "Kling video" link may hold Kling's signed links; without
+        them ``url`` is ``None``.
+    :param on_moderation: ``"fail"`` (default), ``"skip"`` (Airflow's skip), or ``"return"`` a manifest without videos,
+        with ``task_status`` ``failed``, ``moderated: true`` and the reason in ``error``.
     :param kwargs: see Airflow's ``BaseSensorOperator``: ``mode``, ``timeout``, ``soft_fail`` …
     :raises KlingConfigurationError: when the DAG is parsed, for a capability that does not exist.
+    :raises KlingValidationError: when the DAG is parsed, for other arguments.
     """
 
     template_fields = ("kling_task_id", "kling_conn_id")
@@ -61,22 +73,32 @@ class KlingTaskSensor(BaseSensorOperator):
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         start_from_trigger: bool = False,
         poke_interval: float | timedelta = 10,
+        xcom_links: bool = True,
+        on_moderation: str = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(poke_interval=poke_interval, **kwargs)
-        if capability not in CAPABILITIES:
-            raise KlingConfigurationError(
-                f"Task {self.task_id!r}: capability {capability!r} is not one of {', '.join(map(repr, CAPABILITIES))}."
-            )
+        self.capability = capability_of(capability, self.task_id).name
+        given = {"kling_task_id": kling_task_id, "kling_conn_id": kling_conn_id}
+        # Airflow looks for templates all through them, when the DAG is parsed; what they are is seen when it runs.
+        wrong = {name: value for name, value in given.items() if is_too_deep(value)}
+        if not isinstance(kling_conn_id, str) and not holds_template(kling_conn_id):
+            wrong["kling_conn_id"] = kling_conn_id
+        faults = tuple((name, f"must be text, not {shorten(value)}") for name, value in wrong.items())
+        if fault := choice(on_moderation, ON_MODERATION):
+            faults = (*faults, ("on_moderation", fault))
+        Findings(faults).raise_for_faults(f"Task {self.task_id!r}:")
         # Airflow resolves it before execute() runs.
         self.kling_task_id = cast("str", kling_task_id)
-        self.capability = capability
         self.kling_conn_id = kling_conn_id
         self.deferrable = deferrable or start_from_trigger
+        self.xcom_links = xcom_links
+        self.on_moderation = on_moderation
         # What came of it, for the link.
         self.result: dict[str, Any] | None = None
         # Of the wait, where a deferral carried it (see begin_of).
         self._begun: float | None = None
+        self._news: NewsLog | None = None
         if start_from_trigger:
             self.start_trigger_args = self._start_trigger_args()
             self.start_from_trigger = self.start_trigger_args is not None
@@ -86,17 +108,20 @@ class KlingTaskSensor(BaseSensorOperator):
         Poll once.
 
         :raises AirflowFailException: when waiting on cannot help.
+        :raises AirflowSkipException: when moderation ended the task, and that is to be a skip.
         """
         if isinstance(self.kling_task_id, int):
             # Kling's ids are digits: render_template_as_native_obj makes a number of them.
             self.kling_task_id = str(self.kling_task_id)
         if not isinstance(self.kling_task_id, str) or not names_a_task(self.kling_task_id):
             raise AirflowFailException(
-                f"kling_task_id: must be the id of a task, not {self.kling_task_id!r}. Does the task that gives it "
-                "return one? A mapped task gives a list: map the sensor too."
+                f"kling_task_id: must be the id of a task, not {shorten(self.kling_task_id)}. Does the task that gives "
+                "it return one? A mapped task gives a list: map the sensor too."
             )
         from airflow_provider_kling.hooks.kling import KlingHook
+        from airflow_provider_kling.lifecycle.record import without_links
         from airflow_provider_kling.lifecycle.waiting import Done, Failed, decide
+        from airflow_provider_kling.triggers.news import NewsLog
 
         capability = CAPABILITIES[self.capability]
         policy = self._poll_policy(context)
@@ -109,29 +134,56 @@ class KlingTaskSensor(BaseSensorOperator):
         verdict = decide(seen, policy, clock.now())
         match verdict:
             case Done(task):
-                self.result = task.manifest(capability.name)
+                manifest = task.manifest(capability.name)
+                self.result = manifest if self.xcom_links else without_links(manifest)
                 return PokeReturnValue(True, xcom_value=self.result)
             case Failed(KlingTaskTimeoutError()):
                 # The base class says when the sensor's time is over, and knows soft_fail.
                 return PokeReturnValue(False)
             case Failed(error):
-                raise AirflowFailException(str(error.about(task_id=self.kling_task_id))) from error
-        self.log.info("Task %s is not ready%s.", self.kling_task_id, f": {verdict.why}" if verdict.why else "")
+                return self._failed(context, seen, error)
+        self._news = self._news or NewsLog(self.log, self.kling_task_id, policy)
+        self._news.take_in(seen, verdict)
         return PokeReturnValue(False)
+
+    def _failed(self, context: Context, seen: KlingTask | KlingError, error: KlingError) -> PokeReturnValue:
+        from airflow_provider_kling.execution.outcome import push_failure
+
+        # Any other trouble, a refused key say, tells nothing of the video: that is paid for, and goes on.
+        if not isinstance(seen, KlingError):
+            push_failure(context["ti"], self.capability, seen.task_id, error)
+        if isinstance(error, KlingTaskModeratedError) and self.on_moderation != "fail":
+            return self._moderated(seen, error)
+        raise AirflowFailException(str(error.about(task_id=self.kling_task_id))) from error
+
+    def _moderated(self, seen: KlingTask | KlingError, error: KlingError) -> PokeReturnValue:
+        from airflow.providers.common.compat.sdk import AirflowSkipException
+
+        if self.on_moderation == "skip" or isinstance(seen, KlingError):
+            raise AirflowSkipException(str(error)) from error
+        self.log.warning("Moderated. %s", error)
+        self.result = {**seen.manifest(self.capability), "error": str(error), "moderated": True}
+        return PokeReturnValue(True, xcom_value=self.result)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """Return what OpenLineage's provider asks for: which video this waited for, and what it cost."""
+        from airflow_provider_kling.execution import lineage
+
+        return lineage.of_manifest(self.result or {"task_id": self.kling_task_id, "capability": self.capability})
 
     def execute(self, context: Context) -> Any:
         """Wait: here, by rescheduling, or in the triggerer. A task that is ready is not deferred."""
         if not self.deferrable:
             return super().execute(context)
-        return self._look_or_defer(context)
+        return self._poke_or_defer(context)
 
     def resume(self, context: Context, event: Any = None) -> Any:
         """Go on after the trigger; the poll decides, whatever the event says."""
         if isinstance(event, Mapping):
             self._begun = event.get("submitted_at")
-        return self._look_or_defer(context)
+        return self._poke_or_defer(context)
 
-    def _look_or_defer(self, context: Context) -> Any:
+    def _poke_or_defer(self, context: Context) -> Any:
         from airflow.providers.common.compat.sdk import AirflowSkipException
 
         try:
@@ -192,7 +244,7 @@ class KlingTaskSensor(BaseSensorOperator):
         from airflow.triggers.base import StartTriggerArgs
 
         given: object = self.kling_task_id
-        if "xcom_pull" in f"{given if isinstance(given, str) else ''}{self.kling_conn_id}":
+        if any(isinstance(value, str) and "xcom_pull" in value for value in (given, self.kling_conn_id)):
             return None
         kling_task_id = _pulled(given) if isinstance(given, PlainXComArg) else given
         if not isinstance(kling_task_id, str):

@@ -16,6 +16,7 @@ class Mp4Check:
         self._header = b""
         self._skip: float = 0
         self._kinds: list[bytes] = []
+        self._broken = False
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the file."""
@@ -42,13 +43,21 @@ class Mp4Check:
             size = int.from_bytes(self._header[8:16], "big")
         # Size 0 is a last box that reaches to the end of the file.
         self._skip = float("inf") if size == 0 else max(0, size - len(self._header))
+        self._broken |= 0 < size < len(self._header)
         self._kinds.append(kind)
         self._header = b""
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether nothing that may follow makes an mp4 of this."""
+        return self._broken or self._kinds[:1] not in ([], [b"ftyp"])
 
     def flaw(self) -> str | None:
         """Return what is wrong with the file so far, or ``None`` when it could end here."""
         if self._kinds[:1] != [b"ftyp"]:
             return "it does not begin with an ftyp box"
+        if self._broken:
+            return "it has a box that is smaller than its own header"
         if self._header or 0 < self._skip < float("inf"):
             return "it ends inside a box"
         if b"moov" not in self._kinds:

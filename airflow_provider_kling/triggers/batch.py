@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_kling.api.capabilities import CAPABILITIES, TEXT2VIDEO
+
+if TYPE_CHECKING:
+    from airflow_provider_kling.triggers.news import ManyNewsLog
 
 # Videos that were submitted together end together: wait a little for more before a worker is started.
 GATHER = 10.0
@@ -63,10 +66,12 @@ class KlingBatchTrigger(BaseTrigger):
         """Wait for all tasks at once; one event at the end."""
         from airflow_provider_kling.compat import clock
         from airflow_provider_kling.compat.deferral import wait_for_news_of_deferral
+        from airflow_provider_kling.triggers.news import ManyNewsLog
 
+        news = ManyNewsLog(self.log)
         began = clock.now()
         ended: list[str] = []
-        waits = {asyncio.ensure_future(self._wait(task, ended)) for task in self.tasks}
+        waits = {asyncio.ensure_future(self._wait(task, ended, news)) for task in self.tasks}
         alarm = asyncio.ensure_future(self._alarm())
         left = set(waits)
         try:
@@ -92,17 +97,20 @@ class KlingBatchTrigger(BaseTrigger):
         else:
             await clock.asleep(max(0.0, self.wake_at - clock.now()))
 
-    async def _wait(self, task: list[Any], ended: list[str]) -> None:
+    async def _wait(self, task: list[Any], ended: list[str], news: ManyNewsLog) -> None:
         from airflow_provider_kling.compat import clock
         from airflow_provider_kling.compat.deferral import report_later
         from airflow_provider_kling.lifecycle.waiting import Failed, PollPolicy, is_trouble
-        from airflow_provider_kling.triggers.poller import Waiter, shared_poller
+        from airflow_provider_kling.triggers.poller import shared_poller
+        from airflow_provider_kling.triggers.waiters import Waiter
 
         task_id, submitted_at, deadline, *typical = task
         policy = PollPolicy(submitted_at, deadline, self.poll_interval, *typical)
         waiter = Waiter(task_id, CAPABILITIES[self.capability], policy)
         began = clock.now()
-        async for _, verdict in shared_poller(self.kling_conn_id).follow(waiter):
+        news.begin(task_id, policy)
+        async for seen, verdict in shared_poller(self.kling_conn_id).follow(waiter):
+            news.take_in(task_id, seen, verdict)
             if isinstance(verdict, Failed) and is_trouble(verdict.error):
                 await report_later(verdict.error, task_id, self.log, began)
         ended.append(task_id)

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_kling.api.capabilities import CAPABILITIES, TEXT2VIDEO
 from airflow_provider_kling.api.models import USUAL_SECONDS
-
-if TYPE_CHECKING:
-    from airflow_provider_kling.api.task import KlingTask
-    from airflow_provider_kling.exceptions import KlingError
-    from airflow_provider_kling.lifecycle.waiting import PollAgain
 
 
 class KlingTaskTrigger(BaseTrigger):
@@ -92,19 +87,20 @@ class KlingTaskTrigger(BaseTrigger):
 
     async def _wait(self, began: float) -> str:
         from airflow_provider_kling.compat.deferral import report_later
-        from airflow_provider_kling.lifecycle.waiting import Done, PollAgain, PollPolicy, is_trouble
-        from airflow_provider_kling.triggers.poller import Waiter, shared_poller
+        from airflow_provider_kling.lifecycle.waiting import Done, Failed, PollPolicy, is_trouble
+        from airflow_provider_kling.triggers.news import NewsLog
+        from airflow_provider_kling.triggers.poller import shared_poller
+        from airflow_provider_kling.triggers.waiters import Waiter
 
         typical = self.typical or USUAL_SECONDS
         policy = PollPolicy(self.submitted_at or began, self._deadline(), self.poll_interval, typical)
         waiter = Waiter(self.kling_task_id, CAPABILITIES[self.capability], policy)
-        status = "failed"
+        status, news = "failed", NewsLog(self.log, self.kling_task_id, policy)
         async for seen, verdict in shared_poller(self.kling_conn_id).follow(waiter):
-            if isinstance(verdict, PollAgain):
-                self._log_news(seen, verdict)
-            elif isinstance(verdict, Done):
+            news.take_in(seen, verdict)
+            if isinstance(verdict, Done):
                 status = "done"
-            elif is_trouble(verdict.error):
+            elif isinstance(verdict, Failed) and is_trouble(verdict.error):
                 await report_later(verdict.error, self.kling_task_id, self.log, began)
         return status
 
@@ -116,12 +112,6 @@ class KlingTaskTrigger(BaseTrigger):
         if limit is None:
             return float("inf")
         return (limit if limit.tzinfo else limit.replace(tzinfo=UTC)).timestamp()
-
-    def _log_news(self, seen: KlingTask | KlingError, verdict: PollAgain) -> None:
-        if verdict.why:
-            self.log.warning("Task %s: %s; polling again in %.0f s.", self.kling_task_id, verdict.why, verdict.seconds)
-        elif not isinstance(seen, Exception):
-            self.log.info("Task %s is %s.", self.kling_task_id, seen.raw_status)
 
     async def on_kill(self) -> None:
         """

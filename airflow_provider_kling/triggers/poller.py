@@ -2,8 +2,9 @@
 The shared poller: one per connection and event loop, behind all of its triggers.
 
 A trigger per video is Airflow's view. Behind it, one session and one bounded pool of connections poll all tasks of a
-connection, each when it is due; where the dialect has a list and many are due at once, one walk over its pages polls
-all of them. Airflow's own shared streams (3.3) serve asset watchers only, so task triggers must share by themselves.
+connection, each when it is due, or several by one request where the dialect has one for it; where it has a list and
+many are due at once, one walk over its pages polls all of them. Airflow's own shared streams (3.3) serve asset
+watchers only, so task triggers must share by themselves.
 """
 
 from __future__ import annotations
@@ -11,10 +12,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import random
-from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -26,12 +24,14 @@ from airflow_provider_kling.exceptions import (
     KlingInvalidRequestError,
     KlingRateLimitError,
 )
-from airflow_provider_kling.hooks.kling import KlingHook
 from airflow_provider_kling.lifecycle.grouping import PAGE_SIZE, WALK_AGAIN, Walk, walk_pays
-from airflow_provider_kling.lifecycle.waiting import PollAgain, PollPolicy, Verdict, decide
+from airflow_provider_kling.lifecycle.waiting import PollAgain, decide
+from airflow_provider_kling.triggers.sharing import Consumers, SharedHook
+from airflow_provider_kling.triggers.waiters import PollResult, Seen, Waiter, ask_for, count_poll, groups, waiter_of
 
 if TYPE_CHECKING:
     from airflow_provider_kling.api.capabilities import Capability
+    from airflow_provider_kling.api.dialects import Dialect
     from airflow_provider_kling.api.task import KlingTask
 
 MAX_CONNECTIONS = 50
@@ -43,29 +43,14 @@ _SPREAD = 10.0
 _IN_ONE_GO = 100
 
 # Polls due within this time are made together: a wake-up of the loop per poll would cost more than the poll.
-_TOGETHER = 0.1
+_TOGETHER = 0.2
+# The same where one request can poll several.
+_GATHERED = 1.0
 # A Retry-After of hours (a daily quota; milliseconds taken for seconds) must not keep deadlines from being noticed.
 _LONGEST_HOLD = 300.0
 
 # After a walk that met an error: asking the list again at every wake-up would add to its trouble.
 _LIST_LEFT_ALONE = 60.0
-
-PollResult = tuple["KlingTask | KlingError", Verdict]
-
-
-@dataclass(eq=False)
-class Waiter:
-    """One task that somebody waits for."""
-
-    task_id: str
-    capability: Capability
-    policy: PollPolicy
-    news: asyncio.Queue[PollResult | BaseException] = field(default_factory=asyncio.Queue)
-    status: str | None = None
-    seen_at: float = 0.0
-    gone: bool = False
-    # Its place in the queue; earlier places are void.
-    ticket: int = -1
 
 
 class SharedPoller:
@@ -79,22 +64,24 @@ class SharedPoller:
     """
 
     def __init__(self, kling_conn_id: str) -> None:
-        self._conn_id = kling_conn_id
-        self._hook = KlingHook(kling_conn_id, max_connections=MAX_CONNECTIONS)
-        self._uses: Counter[KlingHook] = Counter()
+        self._hook = SharedHook(kling_conn_id, MAX_CONNECTIONS)
         self._due: list[tuple[float, int, Waiter]] = []
         self._ticket = count()
         self._waiters: set[Waiter] = set()
         self._held_until = 0.0
         self._walk_from = 0.0
+        self._together = _TOGETHER
         self._changed = asyncio.Event()
-        self._under_way: set[asyncio.Task[None]] = set()
         # The session's own queue would count the time in it as the server's: with many in it, all would time out.
-        self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._consumers = Consumers(self._poll_group, MAX_CONNECTIONS)
         self._runner: asyncio.Task[None] | None = None
 
     async def follow(self, waiter: Waiter) -> AsyncIterator[PollResult]:
-        """Yield each poll that brings news: a change of status, trouble, and at last what ends the wait."""
+        """
+        Yield each poll that brings news: a change of status, trouble, and at last what ends the wait.
+
+        And one a minute where there is none, so that who waits can say how long it is.
+        """
         self._join(waiter)
         try:
             while True:
@@ -105,7 +92,7 @@ class SharedPoller:
                 if not isinstance(result[1], PollAgain):
                     return
         finally:
-            # Nothing is awaited here: a cancelled trigger's clean-up must be immediate (apache/airflow#56372).
+            # Nothing is awaited: a cancelled trigger's clean-up must be immediate (apache/airflow#56372).
             waiter.gone = True
             self._waiters.discard(waiter)
             self._changed.set()
@@ -142,13 +129,10 @@ class SharedPoller:
                 waiter.news.put_nowait(error)
             raise
         finally:
-            # From here on a new waiter starts a new runner, with the new hook.
-            self._runner = None
+            self._runner = None  # From here on a new waiter starts a new one, with the new hook.
             self._due.clear()
-            for task in self._under_way:
-                task.cancel()
-            hook, self._hook = self._hook, KlingHook(self._conn_id, max_connections=MAX_CONNECTIONS)
-            await hook.aclose()
+            self._consumers.stop()
+            await self._hook.close()
 
     async def _until_due(self) -> None:
         """Sleep until the next poll is due, or until a waiter joins or leaves."""
@@ -167,78 +151,69 @@ class SharedPoller:
 
     def _take_due(self) -> list[Waiter]:
         now = clock.now()
-        if now < self._held_until:
+        # Not before the first is due: what was just polled, and is due in a moment, would be polled without a pause.
+        if now < self._held_until or not self._due or now < self._due[0][0]:
             return []
         ready: list[Waiter] = []
-        while self._due and self._due[0][0] <= now + _TOGETHER:
+        while self._due and self._due[0][0] <= now + self._together:
             _, ticket, waiter = heapq.heappop(self._due)
             if ticket == waiter.ticket and not waiter.gone:
                 ready.append(waiter)
         return ready
 
     async def _poll_due(self, ready: list[Waiter]) -> None:
-        for capability in {waiter.capability for waiter in ready}:
-            alike = [waiter for waiter in ready if waiter.capability == capability]
-            if await self._should_walk(len(alike)):
-                alike = await self._walk(capability, alike)
-            for waiter in alike:
-                task = asyncio.ensure_future(self._poll_one(waiter))
-                self._under_way.add(task)
-                task.add_done_callback(self._under_way.discard)
+        for name, capability in {waiter.capability.name: waiter.capability for waiter in ready}.items():
+            alike = [waiter for waiter in ready if waiter.capability.name == name]
+            dialect = await self._dialect(capability)
+            at_once = dialect.at_once if dialect else 1
+            self._together = _TOGETHER if at_once == 1 else _GATHERED
+            if dialect and dialect.can_list and self._should_walk(len(alike), at_once):
+                alike = await self._walk(capability, alike, at_once)
+            for group in groups(alike, at_once):
+                self._consumers.put((group, at_once))
 
-    # --- one by one -----------------------------------------------------------------------------------------------
-
-    async def _poll_one(self, waiter: Waiter) -> None:
+    async def _dialect(self, capability: Capability) -> Dialect | None:
         try:
-            async with self._slots:
-                if clock.now() < self._held_until or waiter.gone:
-                    self._schedule(waiter, self._held_until)
-                    return
-                seen = await self._poll(waiter)
-            self._take_in(waiter, seen, clock.now())
+            return (await self._hook.current.asettings()).dialect.speaking_of(capability)
+        except KlingError:
+            # The polls meet the same error, and decide on it.
+            return None
+
+    # --- by their ids ---------------------------------------------------------------------------------------------
+
+    async def _poll_group(self, job: tuple[list[Waiter], int]) -> None:
+        group, at_once = job
+        try:
+            group = [waiter for waiter in group if not waiter.gone]
+            held = clock.now() < self._held_until
+            seen = {} if held or not group else await self._poll(group, at_once)
+            for waiter in group if held else ():
+                self._schedule(waiter, self._held_until)
+            for waiter, told in seen.items():
+                self._take_in(waiter, told, clock.now())
         except asyncio.CancelledError:
             raise
         except BaseException as error:
-            waiter.news.put_nowait(error)
+            for waiter in group:
+                waiter.news.put_nowait(error)
 
-    async def _poll(self, waiter: Waiter) -> KlingTask | KlingError:
-        """Poll a task; with the connection read anew when its key is refused, as it may be another now."""
-        async with self._in_use() as hook:
-            seen = await hook.apoll_task(waiter.task_id, waiter.capability)
-            if not isinstance(seen, KlingAuthenticationError):
+    async def _poll(self, group: list[Waiter], at_once: int) -> Seen:
+        """Poll tasks; with the connection read anew when its key is refused, as it may be another now."""
+        async with self._hook.use() as hook:
+            seen = await ask_for(hook, group, at_once)
+            if not any(isinstance(told, KlingAuthenticationError) for told in seen.values()):
                 return seen
-            if self._hook is hook:
-                # Once for all the polls that this key is refused to.
-                self._hook = KlingHook(self._conn_id, max_connections=MAX_CONNECTIONS)
-        async with self._in_use() as renewed:
-            return await renewed.apoll_task(waiter.task_id, waiter.capability)
-
-    @asynccontextmanager
-    async def _in_use(self) -> AsyncIterator[KlingHook]:
-        """Give the hook; one that was replaced is closed when its last poll is over, as closing it ends them all."""
-        hook = self._hook
-        self._uses[hook] += 1
-        try:
-            yield hook
-        finally:
-            self._uses[hook] -= 1
-            if not self._uses[hook]:
-                del self._uses[hook]
-                if hook is not self._hook:
-                    await hook.aclose()
+            self._hook.replace(hook)
+        async with self._hook.use() as renewed:
+            return await ask_for(renewed, group, at_once)
 
     def _take_in(self, waiter: Waiter, seen: KlingTask | KlingError, polled_at: float) -> None:
         if waiter.gone:
             return
         self._hold(seen)
         verdict = decide(seen, waiter.policy, clock.now(), seen_at=waiter.seen_at)
-        if isinstance(seen, KlingError):
-            status = waiter.status
-        else:
-            status, waiter.seen_at = seen.raw_status, polled_at
-        if not isinstance(verdict, PollAgain) or verdict.why or status != waiter.status:
+        if waiter.is_news(seen, verdict, polled_at):
             waiter.news.put_nowait((seen, verdict))
-        waiter.status = status
         if isinstance(verdict, PollAgain):
             self._schedule(waiter, polled_at + max(verdict.seconds, 2 * _TOGETHER))
 
@@ -248,41 +223,37 @@ class SharedPoller:
 
     # --- many at once ---------------------------------------------------------------------------------------------
 
-    async def _should_walk(self, ready: int) -> bool:
-        if clock.now() < self._walk_from or not walk_pays(ready, len(self._waiters)):
-            return False
-        try:
-            return (await self._hook.asettings()).dialect.can_list
-        except KlingError:
-            # The single polls meet the same error, and decide on it.
-            return False
+    def _should_walk(self, ready: int, at_once: int) -> bool:
+        return clock.now() >= self._walk_from and walk_pays(ready, len(self._waiters), at_once)
 
-    async def _walk(self, capability: Capability, ready: list[Waiter]) -> list[Waiter]:
+    async def _walk(self, capability: Capability, ready: list[Waiter], at_once: int) -> list[Waiter]:
         """Poll all waiters on the pages of the list; return those that are due and were not on it."""
-        wanted = {waiter.task_id: waiter for waiter in self._waiters if waiter.capability == capability}
+        wanted = {waiter.task_id: waiter for waiter in self._waiters if waiter.capability.name == capability.name}
         missing = {waiter for waiter in ready if not waiter.gone}
-        walk = Walk(len(missing), waiting=len(wanted))
+        walk = Walk(len(missing), waiting=len(wanted), at_once=at_once)
+        cursor = ""
         # All polls of a walk count as made at its begin: the next time they are due together, for one walk again.
         began = clock.now()
         while not walk.over:
             try:
-                async with self._in_use() as hook:
-                    tasks = await hook.alist_page(capability, walk.page, PAGE_SIZE)
+                async with self._hook.use() as hook:
+                    count_poll(capability)
+                    page = await hook.alist_page(capability, cursor, PAGE_SIZE)
             except KlingInvalidRequestError:
-                # A gateway without a list answers 404 or 405; it will not learn to.
-                self._walk_from = float("inf")
+                self._walk_from = float("inf")  # A gateway without a list answers 404 or 405; it will not learn to.
                 break
             except KlingError as error:
                 # Those that are due are polled singly, or wait; a list in trouble is left alone for a while.
                 self._hold(error)
                 self._walk_from = clock.now() + _LIST_LEFT_ALONE
                 break
-            here = {wanted[task.task_id]: task for task in tasks if task.task_id in wanted}
+            here = {waiter: task for task in page.tasks if (waiter := waiter_of(task, wanted)) is not None}
             for number, (waiter, task) in enumerate(here.items()):
                 self._take_in(waiter, task, began)
                 if number % _IN_ONE_GO == 0:
                     await asyncio.sleep(0)
-            walk = walk.after(len(tasks), found=len(missing & here.keys()))
+            cursor = page.following or ""
+            walk = walk.after(found=len(missing & here.keys()), more=page.following is not None)
             missing -= here.keys()
         if not walk.pays:
             self._walk_from = clock.now() + WALK_AGAIN

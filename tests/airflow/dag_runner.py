@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from dev.processes import ROOT, tail
 
@@ -29,6 +32,7 @@ class Run:
     state: str
     tasks: dict[tuple[str, int], str]
     xcoms: dict[tuple[str, int, str], Any]
+    rendered: dict[tuple[str, int], dict[str, Any]]
 
 
 class DagRunner:
@@ -53,6 +57,29 @@ class DagRunner:
                 text=True,
             )
 
+    @classmethod
+    @contextlib.contextmanager
+    def over(
+        cls, database: Path, home: Path, connection: Mapping[str, Any], videos: Path, settings: Any = None
+    ) -> Iterator[DagRunner]:
+        """
+        Run the example DAGs on a copy of a database: a scheduler on the same one would take up their runs too.
+
+        :param home: becomes AIRFLOW_HOME.
+        :param connection: ``kling_default``.
+        :param videos: where they land theirs.
+        :param settings: of ``airflow.cfg``.
+        """
+        from dev.local_airflow import environment, write_config
+
+        shutil.copyfile(database, home / "airflow.db")
+        write_config(home, settings=settings)
+        runner = cls(home, environment(home, connection=connection, output=f"{videos.as_uri()}/"))
+        try:
+            yield runner
+        finally:
+            runner.close()
+
     def run(self, dag_id: str) -> Run:
         """
         Run a DAG to its end.
@@ -76,6 +103,10 @@ class DagRunner:
             run_id, state = database.execute(newest, (dag_id,)).fetchone()
             tasks = "SELECT task_id, map_index, state FROM task_instance WHERE dag_id = ? AND run_id = ?"
             xcoms = "SELECT task_id, map_index, key, value FROM xcom WHERE dag_id = ? AND run_id = ?"
+            fields = (
+                "SELECT task_id, map_index, rendered_fields FROM rendered_task_instance_fields "
+                "WHERE dag_id = ? AND run_id = ?"
+            )
             return Run(
                 state,
                 {(task, index): value for task, index, value in database.execute(tasks, (dag_id, run_id))},
@@ -83,10 +114,14 @@ class DagRunner:
                     (task, index, key): json.loads(value)
                     for task, index, key, value in database.execute(xcoms, (dag_id, run_id))
                 },
+                {(task, index): json.loads(value) for task, index, value in database.execute(fields, (dag_id, run_id))},
             )
 
     def close(self) -> None:
         """End the process; there is nothing in it to lose, and Airflow takes its time to leave."""
+        # OpenLineage has a process of its own for the events of DAG runs, which would keep the pipe open.
+        for process in psutil.Process(self._process.pid).children(recursive=True):
+            process.kill()
         self._process.kill()
         # Waits, and closes the pipes.
         self._process.communicate()

@@ -15,6 +15,7 @@ import pytest
 
 from airflow_provider_kling.emulator import KlingEmulator
 from dev.local_airflow import LocalAirflow, environment, migrate, write_config
+from tests.statsd import StatsdServer
 
 # A video takes one to two seconds, and the operators' own intervals are the real ones.
 SPEED = 150.0
@@ -22,10 +23,11 @@ SPEED = 150.0
 
 @dataclass(frozen=True)
 class Stand:
-    """A running Airflow whose ``kling_default`` points to an emulator in the process of the tests."""
+    """A running Airflow whose ``kling_default`` and whose metrics lead to servers in the process of the tests."""
 
     airflow: LocalAirflow
     emulator: KlingEmulator
+    statsd: StatsdServer
 
 
 @pytest.fixture(scope="session")
@@ -43,8 +45,8 @@ def local_airflow(migrated_home: Path, tmp_path_factory: pytest.TempPathFactory)
     home = tmp_path_factory.mktemp("standalone")
     # The configuration goes along: the keys in it belong to the database.
     shutil.copytree(migrated_home, home, dirs_exist_ok=True)
-    with (
-        KlingEmulator(speed=SPEED, height=90) as emulator,
-        LocalAirflow(home, connection=emulator.connection(), output=f"{(home / 'videos').as_uri()}/") as airflow,
-    ):
-        yield Stand(airflow, emulator)
+    output = f"{(home / 'videos').as_uri()}/"
+    with StatsdServer() as statsd, KlingEmulator(speed=SPEED, height=90) as emulator:
+        settings = {"metrics": statsd.settings()}
+        with LocalAirflow(home, connection=emulator.connection(), output=output, settings=settings) as airflow:
+            yield Stand(airflow, emulator, statsd)

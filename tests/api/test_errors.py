@@ -63,6 +63,29 @@ def test_each_row_of_klings_table(code: int, status: int, kind: type, retryable:
     assert (error.code, error.http_status, error.request_id) == (code, status, "req-7")
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "message", "kind"),
+    [
+        (400, "content_policy", "Trigger the platform's content security policy", exc.KlingModerationError),
+        (400, None, "Your prompt contains sensitive words", exc.KlingModerationError),
+        (422, "content_policy_violation", "no", exc.KlingModerationError),
+        (422, None, "model names are case-sensitive", exc.KlingInvalidRequestError),
+        (400, 1201, "mode: prohibited value", exc.KlingInvalidRequestError),
+        (403, None, "content policy", exc.KlingPermissionError),
+        (500, None, "content policy service is down", exc.KlingServerError),
+    ],
+)
+def test_a_gateway_without_klings_codes_tells_of_moderation_in_words(
+    status: int, code: object, message: str, kind: type
+) -> None:
+    error = create_error("llmprovider", response(status, {"error": {"code": code, "message": message}}))
+
+    assert type(error) is kind
+    if kind is exc.KlingModerationError:
+        assert error.task_state is TaskState.NOT_CREATED
+        assert not error.retryable
+
+
 def test_the_table_is_complete() -> None:
     assert {row[0] for row in TABLE} == set(BY_CODE)
 
@@ -131,6 +154,8 @@ def test_1201_has_three_meanings_that_the_text_tells_apart() -> None:
         (502, "<html>Bad gateway</html>", TaskState.MAY_EXIST),
         (403, "<html>Blocked</html>", TaskState.NOT_CREATED),
         (200, '{"task_id": "tas', TaskState.MAY_EXIST),
+        # Cut off, with the code of a server error in it.
+        (404, '{"code": 5001, "message": "tempor', TaskState.MAY_EXIST),
         (200, "", TaskState.MAY_EXIST),
         (200, '{"hello": "world"}', TaskState.MAY_EXIST),
         (200, "[]", TaskState.MAY_EXIST),

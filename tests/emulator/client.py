@@ -10,6 +10,8 @@ import requests
 from airflow_provider_kling.emulator import KlingEmulator
 
 PATH = "/v1/videos/text2video"
+# On sale in both ways to speak to Kling.
+MODEL = "kling-v2-6"
 
 
 @dataclass
@@ -31,7 +33,7 @@ class Client:
         )
 
     def create(self, prompt: str = "A beautiful sunset", *, timeout: float = 10, **body: Any) -> requests.Response:
-        model = {"model": "kling-video-v1"} if self.dialect == "llmprovider" else {"model_name": "kling-v1"}
+        model = {"model": "kling-video-v1"} if self.dialect == "llmprovider" else {"model_name": MODEL}
         return self.send("POST", PATH, json={**model, "prompt": prompt, **body}, timeout=timeout)
 
     def created(self, prompt: str = "A beautiful sunset", **body: Any) -> str:

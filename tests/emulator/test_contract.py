@@ -124,7 +124,8 @@ def test_list_refuses_pages_out_of_range(kling: Client, query: dict[str, object]
 
 
 def test_kling_ignores_model_and_makes_a_v1(kling: Client) -> None:
-    answer = kling.send("POST", PATH, json={"model": "kling-v2-master", "prompt": "x"})
+    kling.emulator.settings.retired = "sell"
+    answer = kling.send("POST", PATH, json={"model": "kling-v2-6", "prompt": "x"})
     assert answer.status_code == 200
     assert kling.emulator.tasks[0].wish.model == "kling-v1"
 

@@ -9,6 +9,7 @@ import requests
 
 from airflow_provider_kling.emulator import Fault, KlingEmulator
 from tests.emulator.client import Client
+from tests.emulator.examples import LEGACY
 
 
 def control(emulator: KlingEmulator, method: str, path: str, body: Any = None) -> requests.Response:
@@ -31,7 +32,7 @@ def test_state_over_http(client: Client) -> None:
     task_id = client.created("A lion", external_task_id="mine")
     control(client.emulator, "POST", "clock", {"advance": 10})
     ledger = control(client.emulator, "GET", "ledger").json()
-    assert ledger["total_units"] == "1"
+    assert ledger["total_units"] == ("1" if client.dialect == "llmprovider" else "1.5")
     assert ledger["unfetched"] == [task_id]
     assert ledger["by_external_id"]["mine"][0]["task_status"] == "succeed"
     [task] = control(client.emulator, "GET", "tasks").json()
@@ -42,6 +43,20 @@ def test_state_over_http(client: Client) -> None:
     preview = requests.get(f"{client.emulator.url}/_kling/preview/{task_id}.mp4", timeout=10)
     assert preview.headers["Content-Type"] == "video/mp4"
     assert control(client.emulator, "GET", "ledger").json()["unfetched"] == [task_id]
+
+
+@pytest.mark.parametrize(("name", "media"), [("images", ["png"]), ("sound", ["mp3", "wav"])])
+def test_the_page_shows_pictures_and_plays_sounds(kling: Client, name: str, media: list[str]) -> None:
+    kling.emulator.settings.update({"generation_seconds": 0, "height": 32})
+    path, body, _ = LEGACY[name]
+    assert kling.send("POST", path, json=body).status_code == 200
+    [task] = control(kling.emulator, "GET", "tasks").json()
+    assert [file.rpartition(".")[2] for file in task["files"]] == media
+    for file in task["files"]:
+        kind = control(kling.emulator, "GET", f"preview/{file}").headers["Content-Type"]
+        assert kind == {"png": "image/png", "mp3": "audio/mpeg", "wav": "audio/wav"}[file.rpartition(".")[2]]
+    assert len(kling.emulator.unfetched()) == 1
+    assert control(kling.emulator, "GET", "preview/nothing.png").status_code == 404
 
 
 def test_faults_over_http(kling: Client) -> None:

@@ -8,27 +8,59 @@ from decimal import Decimal
 import pytest
 import requests
 
-from airflow_provider_kling.emulator.prices import plain, units
+from airflow_provider_kling.emulator.prices import image_units, lip_sync_units, plain, sold, video_units
 from tests.emulator.client import Client, refusal
 
 
 @pytest.mark.parametrize(
-    ("model", "mode", "seconds", "sound", "expected"),
+    ("model", "mode", "seconds", "variant", "expected"),
     [
-        ("kling-v1", "std", 5, False, "1"),
-        ("kling-video-v1", "std", 10, False, "2"),
-        ("kling-v1-6", "std", 5, False, "2"),
-        ("kling-video-v1-6", "pro", 5, False, "3.5"),
-        ("kling-v2-master", "std", 10, False, "20"),
-        ("kling-v2-5-turbo", "pro", 10, False, "5"),
-        ("kling-v2-6", "pro", 5, True, "5"),
-        ("kling-v3", "4k", 5, False, "15"),
-        ("kling-v3", "std", 3, True, "2.7"),
-        ("brand-new", "pro", 10, False, "7"),
+        ("kling-v1", "std", 5, "silent", "1"),
+        ("kling-video-v1", "std", 10, "silent", "2"),
+        ("kling-v1-6", "std", 5, "silent", "2"),
+        ("kling-video-v1-6", "pro", 5, "silent", "3.5"),
+        ("kling-v2-master", "std", 10, "silent", "20"),
+        ("brand-new", "pro", 10, "silent", "7"),
+        ("kling-2.5-turbo", "pro", 10, "silent", "5"),
+        ("kling-2.6", "std", 5, "silent", "1.5"),
+        ("kling-2.6", "pro", 5, "sound", "5"),
+        ("kling-2.6", "pro", 10, "voice", "12"),
+        ("kling-2.6", "std", 5, "motion", "2.5"),
+        ("kling-3.0", "4k", 5, "silent", "15"),
+        ("kling-3.0", "std", 3, "sound", "2.7"),
+        ("kling-3.0-turbo", "pro", 7, "sound", "7"),
+        ("kling-3.0-omni", "pro", 10, "video", "12"),
+        ("kling-o1", "std", 5, "silent", "3"),
+        ("avatar", "std", 12.5, "silent", "5"),
     ],
 )
-def test_prices(model: str, mode: str, seconds: int, sound: bool, expected: str) -> None:
-    assert plain(units(model, mode, seconds, sound=sound)) == expected
+def test_prices(model: str, mode: str, seconds: float, variant: str, expected: str) -> None:
+    assert plain(video_units(model, mode, seconds, variant)) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "mode", "variant", "expected"),
+    [
+        ("kling-2.6", "std", "sound", False),
+        ("kling-2.6", "pro", "sound", True),
+        ("kling-3.0", "4k", "motion", False),
+        ("kling-o1", "pro", "sound", False),
+        ("kling-v1", "std", "silent", True),
+    ],
+)
+def test_what_has_no_price_is_not_sold(model: str, mode: str, variant: str, expected: bool) -> None:
+    assert sold(model, mode, variant) is expected
+
+
+def test_other_prices() -> None:
+    assert [plain(lip_sync_units(seconds)) for seconds in (3, 5, 5.1, 12)] == ["0.5", "0.5", "1", "1.5"]
+    assert image_units("kling-v2-1", 3, from_image=False) == 12
+    assert image_units("kling-v3", 1, from_image=True) == 8
+
+
+def price(client: Client) -> Decimal:
+    """Units of the video that ``create`` asks for."""
+    return Decimal(1) if client.dialect == "llmprovider" else Decimal("1.5")
 
 
 def test_one_charge_for_each_task(client: Client) -> None:
@@ -37,7 +69,7 @@ def test_one_charge_for_each_task(client: Client) -> None:
     client.show(task_id)
     ledger = client.emulator.ledger
     assert len(ledger) == 2
-    assert ledger.total_units == Decimal(2)
+    assert ledger.total_units == Decimal(2) * price(client)
     assert set(ledger.by_external_id()) == {"mine", None}
     [charge] = ledger.by_external_id()["mine"]
     assert (charge.task_id, charge.dialect, charge.prompt) == (task_id, client.dialect, "A lion")
@@ -46,10 +78,10 @@ def test_one_charge_for_each_task(client: Client) -> None:
 
 def test_deduction_is_told_on_success(kling: Client) -> None:
     kling.emulator.settings.generation_seconds = 10
-    task_id = kling.created(model_name="kling-v1-6", mode="pro")
+    task_id = kling.created(mode="pro", duration="10")
     assert "final_unit_deduction" not in kling.show(task_id)
     kling.emulator.advance(10)
-    assert kling.show(task_id)["final_unit_deduction"] == "3.5"
+    assert kling.show(task_id)["final_unit_deduction"] == "5"
 
 
 def test_duplicates_are_rejected(kling: Client, gateway: Client) -> None:
@@ -93,7 +125,7 @@ def test_concurrency(client: Client) -> None:
 
 
 def test_balance(client: Client) -> None:
-    client.emulator.settings.balance_units = 2.5
+    client.emulator.settings.balance_units = float(price(client) * 5 / 2)
     client.emulator.settings.retry_after = 7
     client.created("one")
     client.created("two")

@@ -16,6 +16,8 @@ import requests
 from airflow_provider_kling.emulator import KlingEmulator
 from airflow_provider_kling.emulator.cli import main
 
+PACK = "Trial-Video-100Units-5Con-1Months"
+
 
 def python(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
@@ -73,7 +75,10 @@ def test_the_program(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "airflow_provider_kling.emulator", "--port", "0", "--ready-file", str(ready)]
     started = time.monotonic()
     with subprocess.Popen(
-        [*command, "--speed", "60"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "--speed", "60", "--pack", PACK, "--retired", "sell", "--charge-on", "completion"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         while not ready.exists():
             assert process.poll() is None
@@ -81,12 +86,15 @@ def test_the_program(tmp_path: Path) -> None:
             time.sleep(0.02)
         told = json.loads(ready.read_text())
         assert requests.get(f"{told['url']}/_kling/clock", timeout=10).json()["speed"] == 60
+        settings = requests.get(f"{told['url']}/_kling/settings", timeout=10).json()
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=10)
     assert process.returncode == 0
     assert err == ""
     assert told["url"] in out
     assert f"export AIRFLOW_CONN_KLING_DEFAULT='{json.dumps(told['connections']['kling'])}'" in out
+    assert (settings["packs"], settings["retired"], settings["charge_on"]) == ([PACK], "sell", "completion")
+    assert told["connections"]["kling-v3"]["extra"] == {"dialect": "kling-v3"}
     assert told["connections"]["llmprovider"]["extra"] == {"dialect": "llmprovider"}
 
 

@@ -6,9 +6,18 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_kling.emulator import KlingEmulator
 from tests.emulator.client import PATH, Client, refusal
 
 SIMPLE = {"type": "simple", "config": {"pan": 1}}
+
+OLD = {"model_name": "kling-v1"}
+
+
+@pytest.fixture(autouse=True)
+def _old_models_are_sold(kling_emulator: KlingEmulator) -> None:
+    kling_emulator.settings.update({"retired": "sell", "cfg_scale_v2": "refuse"})
+
 
 BOTH: list[tuple[dict[str, Any], str]] = [
     ({"prompt": ""}, "prompt"),
@@ -35,12 +44,13 @@ BOTH: list[tuple[dict[str, Any], str]] = [
 KLING: list[tuple[dict[str, Any], str]] = [
     ({"mode": "4k"}, "mode"),
     ({"model_name": "kling-v2-6", "cfg_scale": 0.5}, "cfg_scale"),
-    ({"camera_control": SIMPLE, "mode": "pro"}, "camera_control"),
-    ({"camera_control": SIMPLE, "duration": "10"}, "camera_control"),
+    ({**OLD, "camera_control": SIMPLE, "mode": "pro"}, "camera_control"),
+    ({**OLD, "camera_control": SIMPLE, "duration": "10"}, "camera_control"),
     ({"camera_control": SIMPLE, "model_name": "kling-v1-6"}, "camera_control"),
-    ({"camera_control": {"type": "simple", "config": {"pan": 1, "zoom": 1}}}, "camera_control.config"),
-    ({"camera_control": {"type": "simple", "config": {"pan": 0}}}, "camera_control.config"),
-    ({"sound": "on"}, "sound"),
+    ({"camera_control": SIMPLE}, "camera_control"),
+    ({**OLD, "camera_control": {"type": "simple", "config": {"pan": 1, "zoom": 1}}}, "camera_control.config"),
+    ({**OLD, "camera_control": {"type": "simple", "config": {"pan": 0}}}, "camera_control.config"),
+    ({**OLD, "sound": "on"}, "sound"),
     ({"model_name": "kling-v2-6", "sound": "on"}, "sound"),
     ({"voice_list": [{"voice_id": "1"}]}, "voice_list"),
     ({"multi_shot": True, "shot_type": "customize"}, "multi_shot"),
@@ -84,8 +94,9 @@ def test_bodies_that_are_no_json_object(kling: Client, gateway: Client, raw: byt
 
 TAKEN: list[dict[str, Any]] = [
     {"callback_url": "", "external_task_id": "", "negative_prompt": "", "cfg_scale": None},
-    {"camera_control": SIMPLE},
-    {"camera_control": {"type": "down_back"}},
+    {"shot_type": "customize", "multi_shot": False},
+    {**OLD, "camera_control": SIMPLE},
+    {**OLD, "camera_control": {"type": "down_back"}},
     {"model_name": "kling-v1-6", "mode": "pro", "duration": "10", "cfg_scale": 0},
     {"model_name": "kling-v2-6", "mode": "pro", "sound": "on", "voice_list": [{"voice_id": "1"}]},
     {"model_name": "kling-v3", "mode": "4k", "duration": "3", "sound": "off"},
@@ -102,3 +113,11 @@ TAKEN: list[dict[str, Any]] = [
 def test_kling_takes_the_documented_fields(kling: Client, body: dict[str, Any]) -> None:
     answer = kling.create(**body)
     assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("model", ["kling-v2-5-turbo", "kling-v2-6", "kling-v2-master"])
+def test_cfg_scale_of_v2_is_ignored_unless_told_otherwise(kling: Client, model: str) -> None:
+    assert refusal(kling.create(model_name=model, cfg_scale=0.5)) == (400, 1201)
+    kling.emulator.settings.cfg_scale_v2 = "ignore"
+    assert kling.create(model_name=model, cfg_scale=0.5).status_code == 200
+    assert refusal(kling.create(model_name=model, cfg_scale=2)) == (400, 1201)

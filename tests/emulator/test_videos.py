@@ -46,8 +46,9 @@ def test_the_video_is_what_was_asked_for(client: Client, ratio: str, shape: Frac
 
 @pytest.mark.parametrize("config", [{"pan": 10}, {"tilt": -10}, {"zoom": 10}, {"roll": 10}])
 def test_the_camera_changes_the_picture(kling: Client, config: dict[str, float]) -> None:
-    still = fetch(kling.video_url(kling.created("A lion"))).content
-    moved = kling.created("A lion", camera_control={"type": "simple", "config": config})
+    kling.emulator.settings.retired = "sell"
+    moved = kling.created("A lion", model_name="kling-v1", camera_control={"type": "simple", "config": config})
+    still = fetch(kling.video_url(kling.created("A lion", model_name="kling-v1"))).content
     assert fetch(kling.video_url(moved)).content != still
 
 

@@ -19,6 +19,7 @@ from airflow_provider_kling.execution.deferred_state import DeferredState
 from airflow_provider_kling.hooks.kling import KlingHook
 from airflow_provider_kling.operators.kling import KlingText2VideoBatchOperator
 from airflow_provider_kling.storage import landing
+from airflow_provider_kling.storage.download import failed
 from tests.execution.test_batch import PROMPTS, both, make_slow, rows, stores
 from tests.rig import FakeStore, Instance, needs_store
 
@@ -83,7 +84,7 @@ def test_a_failure_counts_more_than_the_manifest(
 
 
 def refuse(*_: Any) -> str:
-    raise landing._failed("the disk is full")
+    raise failed("the disk is full")
 
 
 # --- trouble of the account -------------------------------------------------------------------------------------------
@@ -191,11 +192,11 @@ def test_what_is_paid_for_is_landed_whatever_fails(
     get = KlingHook.get_task
     unlucky: list[str] = []
 
-    def broken(hook: KlingHook, task_id: str, *rest: Any) -> Any:
+    def broken(hook: KlingHook, task_id: str, *rest: Any, **how: Any) -> Any:
         unlucky.append(task_id)
         if task_id == unlucky[0]:
             raise KlingError("broken", retryable=True)
-        return get(hook, task_id, *rest)
+        return get(hook, task_id, *rest, **how)
 
     monkeypatch.setattr(KlingHook, "get_task", broken)
     again = batch([*PROMPTS[:4], "A new one"], deferrable=deferrable, with_store=with_store, timeout=300)
@@ -223,8 +224,11 @@ def test_a_moderated_prompt_is_paid_for_once_whatever_the_others_need(
 
 
 @both
-def test_one_video_for_each_of_two_spellings(emulator: KlingEmulator, batch: Batch, deferrable: bool) -> None:
-    items = [{"prompt": "A cat", "model": model} for model in ("kling-v1-6", "kling-video-v1-6")]
+def test_one_video_for_each_of_two_spellings(
+    emulator: KlingEmulator, batch: Batch, deferrable: bool, dialect: str
+) -> None:
+    names = ("kling-v1-6", "kling-video-v1-6") if dialect == "llmprovider" else ("kling-v2-6", "kling-2.6")
+    items = [{"prompt": "A cat", "model": model} for model in names]
 
     result = batch(items, deferrable=deferrable).run()
 
@@ -241,12 +245,12 @@ def test_trouble_with_the_fresh_link_is_one_of_the_attempts(
     refresh = KlingHook.get_task
     asked: list[str] = []
 
-    def busy(hook: KlingHook, task_id: str, *rest: Any) -> Any:
+    def busy(hook: KlingHook, task_id: str, *rest: Any, **how: Any) -> Any:
         # Once a video was asked for, Kling is asked for fresh links alone.
         if emulator.journal_for("download") and not asked:
             asked.append(task_id)
             raise KlingError("too fast", retryable=True)
-        return refresh(hook, task_id, *rest)
+        return refresh(hook, task_id, *rest, **how)
 
     monkeypatch.setattr(KlingHook, "get_task", busy)
     emulator.faults.add(Fault("expired_url", on="download"))
@@ -277,7 +281,7 @@ def test_a_task_whose_time_is_over_does_not_wait_for_downloads(emulator: KlingEm
 
 
 @stores
-def test_no_link_is_carried_and_none_is_missing_in_the_end(
+def test_no_link_is_carried_or_stored_and_no_video_is_missing_in_the_end(
     emulator: KlingEmulator, batch: Batch, monkeypatch: pytest.MonkeyPatch, with_store: bool
 ) -> None:
     carried: list[str] = []
@@ -289,11 +293,13 @@ def test_no_link_is_carried_and_none_is_missing_in_the_end(
         return plain
 
     monkeypatch.setattr(DeferredState, "to_json", listening)
-    result = batch(PROMPTS, max_active=2, deferrable=True, with_store=with_store).run()
+    clips = batch(PROMPTS, max_active=2, deferrable=True, with_store=with_store)
+    result = clips.run()
 
     assert len(carried) > 4
-    assert not [text for text in carried if "http" in text]
-    assert all(row["videos"][0]["url"].startswith(emulator.url) for row in rows(result))
+    assert "http" not in "".join(carried) + json.dumps(clips.store)
+    # The store has no link to a video that was landed before the last deferral; a file is there instead.
+    assert all((row["videos"][0]["url"] or emulator.url).startswith(emulator.url) for row in rows(result))
     assert all(Path(row["output_paths"][0]).exists() for row in rows(result))
 
 
@@ -315,3 +321,17 @@ def test_a_manifest_that_could_not_be_kept_is_read_from_kling(
 
     assert len(lost) == 3
     assert all(row["task_id"] and row["videos"] and Path(row["output_paths"][0]).exists() for row in rows(result))
+
+
+@both
+def test_what_a_lookup_finds_failed_stops_what_was_planned_with_it(
+    emulator: KlingEmulator, batch: Batch, deferrable: bool
+) -> None:
+    emulator.settings.generation_seconds = 0
+    # Not at the very second in which the try began: that would be of an earlier one.
+    emulator.faults.add(Fault("busy"), Fault("duplicate"))
+
+    with pytest.raises(AirflowFailException, match="item 0"):
+        batch(["risk-control", "A cat"], deferrable=deferrable).run()
+
+    assert [charge.prompt for charge in emulator.ledger.charges] == ["risk-control"]

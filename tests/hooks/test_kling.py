@@ -22,7 +22,7 @@ from airflow_provider_kling.exceptions import (
 from airflow_provider_kling.hooks.kling import KlingHook
 from benchmarks import tls
 
-BODY = {"model": "kling-v1", "prompt": "A cat"}
+BODY = {"prompt": "A cat"}
 
 
 def test_create_and_get_by_either_id(emulator: KlingEmulator) -> None:
@@ -153,6 +153,22 @@ def test_extra_of_a_connection_uri(monkeypatch: pytest.MonkeyPatch) -> None:
 
     settings = KlingHook().settings
     assert (settings.timeout, settings.models) == (7.5, ("kling-v8", "kling-v9"))
+
+
+def test_access_key_and_secret_key_are_no_use_for_the_new_standard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_KLING_DEFAULT", "kling://access:secret@?dialect=kling-v3")
+
+    with pytest.raises(KlingConfigurationError, match="nothing was sent") as caught:
+        KlingHook().settings  # noqa: B018
+    assert "Make an API key" in str(caught.value)
+    assert not caught.value.retryable
+
+
+@pytest.mark.parametrize(("extra", "namespace"), [("", ""), ("&namespace=", ""), ("&namespace=staging", "staging")])
+def test_the_namespace_of_a_connection(monkeypatch: pytest.MonkeyPatch, extra: str, namespace: str) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_KLING_DEFAULT", f"kling://:k@?dialect=kling{extra}")
+
+    assert KlingHook().settings.account.namespace == namespace
 
 
 def test_a_key_quoted_by_the_server_never_reaches_an_error(

@@ -18,6 +18,15 @@ def test_the_same_wish_has_the_same_id_for_ever() -> None:
     assert WISH.external_task_id(0) == "af-32d04f773426b30884fa03154e77d9d7e8d8b6f9"
 
 
+def test_a_namespace_tells_deployments_apart_that_share_an_account() -> None:
+    staging = replace(WISH, namespace="staging")
+
+    assert staging.external_task_id(0) == "af-6f20b30ea115cc94e62cc9601c2271255a2ed6f2"
+    assert replace(staging, namespace="").external_task_id(0) == WISH.external_task_id(0)
+    # It says nothing of what is asked for, nor of who pays.
+    assert fingerprint({"prompt": "x"}, replace(ACCOUNT, namespace="staging")) == fingerprint({"prompt": "x"}, ACCOUNT)
+
+
 @pytest.mark.parametrize(
     "other",
     [

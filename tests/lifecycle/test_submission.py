@@ -21,7 +21,7 @@ from airflow_provider_kling import exceptions as exc
 from airflow_provider_kling.api.task import KlingTask, TaskStatus
 from airflow_provider_kling.exceptions import TaskState
 from airflow_provider_kling.lifecycle.identity import Wish
-from airflow_provider_kling.lifecycle.record import Record
+from airflow_provider_kling.lifecycle.record import LandedFile, Record, initial_record
 from airflow_provider_kling.lifecycle.submission import (
     VISIBILITY,
     Adopt,
@@ -36,7 +36,6 @@ from airflow_provider_kling.lifecycle.submission import (
     Step,
     Stop,
     SubmitPolicy,
-    initial_record,
     next_step,
 )
 
@@ -206,7 +205,7 @@ class PaidOnce(RuleBasedStateMachine):
         assert len(living) <= 1
 
 
-PaidOnce.TestCase.settings = settings(max_examples=400, stateful_step_count=40, deadline=None)
+PaidOnce.TestCase.settings = settings(max_examples=4 * settings().max_examples, stateful_step_count=40, deadline=None)
 TestPaidOnce = PaidOnce.TestCase
 
 
@@ -225,10 +224,22 @@ def test_the_first_try_posts_without_asking() -> None:
     assert record.posted_at == 1000
 
 
+def test_what_moderation_refuses_is_kept_until_the_next_post() -> None:
+    policy = SubmitPolicy(WISH, started_at=1000.0, deadline=5000.0, max_tries=4)
+    refusal = PostFailed(exc.KlingModerationError("no", task_state=TaskState.NOT_CREATED))
+    record, step = next_step(fresh(posted_at=1000.0), refusal, now=1001, policy=policy)
+
+    assert isinstance(step, Stop)
+    assert (record.posted_at, (record.refused or {})["max_tries"]) == (None, 4)
+    assert "nothing was charged" in (record.refused or {})["message"]
+    record, step = next_step(record, None, now=2000, policy=policy)
+    assert (step, record.refused) == (Post(), None)
+
+
 def test_a_later_try_without_a_record_asks_first() -> None:
     _, step = next_step(initial_record(None, WISH, {}, first_try=False, now=1000), None, now=1000, policy=POLICY)
 
-    assert step == LookUp(WISH.external_task_id(0))
+    assert step == LookUp(WISH.external_task_id(0), external=True)
 
 
 @pytest.mark.parametrize(("age", "kind"), [(119.0, Pause), (120.0, Post)])
@@ -259,7 +270,7 @@ def test_already_exists_means_adopt() -> None:
     error = exc.KlingTaskExistsError("already exists", task_state=TaskState.EXISTS)
     record, step = next_step(fresh(posted_at=1000.0), PostFailed(error), now=1001, policy=POLICY)
 
-    assert step == LookUp(record.external_task_id)
+    assert step == LookUp(record.external_task_id, external=True)
     _, step = next_step(record, NOT_FOUND, now=1200, policy=POLICY)
     assert isinstance(step, Stop)
 
@@ -326,8 +337,17 @@ def test_a_host_that_answers_lookups_with_garbage_is_left_to_the_next_try() -> N
     assert 1100 < now < 1200
 
 
+def test_a_record_keeps_no_signed_link() -> None:
+    video = {"id": "v", "url": "https://cdn.example/v.mp4?Signature=s", "duration": 5.0}
+
+    kept = fresh(manifest={"task_id": "t", "videos": [video]}).to_json()
+
+    assert kept["manifest"] == {"task_id": "t", "videos": [{**video, "url": None}]}
+
+
 def test_a_record_survives_its_json_and_an_unreadable_one_stops() -> None:
-    record = fresh(posted_at=5.0, landed=(("s3://b/k.mp4", 7),), manifest={"a": 1}, earlier=("k",), fields={"p": "1"})
+    landed = (LandedFile("s3://b/k.mp4", 7), LandedFile("s3://b/k-2.mp4", 8, "etag"))
+    record = fresh(posted_at=5.0, landed=landed, manifest={"a": 1}, earlier=("k",), fields={"p": "1"})
 
     assert Record.from_json(json.loads(json.dumps(record.to_json()))) == record
     for broken in ({}, {"version": 99}, "text", {"version": 1}, {"version": 1, "wish": "w", "landed": 3}):

@@ -5,14 +5,14 @@ import random
 import pytest
 
 from airflow_provider_kling import exceptions as exc
-from airflow_provider_kling.api.task import KlingTask, KlingVideo, TaskStatus
+from airflow_provider_kling.api.task import KlingOutput, KlingTask, TaskStatus
 from airflow_provider_kling.lifecycle.waiting import Done, Failed, PollAgain, PollPolicy, decide, is_trouble, poll_delay
 
 PATIENCE = PollPolicy(submitted_at=1000.0, deadline=4600.0, poll_interval=10)
 
 
 def task(word: str, *, msg: str = "", video: bool = False) -> KlingTask:
-    videos = (KlingVideo("https://x/y.mp4"),) if video else ()
+    videos = (KlingOutput("https://x/y.mp4"),) if video else ()
     return KlingTask("t1", TaskStatus.parse(word), raw_status=word, task_status_msg=msg, videos=videos)
 
 

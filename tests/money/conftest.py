@@ -16,7 +16,7 @@ Make = Callable[..., Instance]
 
 @pytest.fixture(scope="session")
 def shared_emulator() -> Iterator[KlingEmulator]:
-    with KlingEmulator(clock="manual", height=36) as emulator:
+    with KlingEmulator(clock="manual", height=36, retired="sell") as emulator:
         yield emulator
 
 

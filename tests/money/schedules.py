@@ -54,7 +54,7 @@ def live(seed: int, emulator: KlingEmulator, outside: Outside, instance: Make, c
     dice = random.Random(seed)
     emulator.reset()
     stalled = seed % STALLED_LIFE == 0
-    connect(dice.choice(["llmprovider", "kling"]), auth="key", **({"timeout": 0.2} if stalled else {}))
+    connect(dice.choice(["llmprovider", "kling", "kling-v3"]), auth="key", **({"timeout": 0.2} if stalled else {}))
     emulator.settings.duplicates = dice.choice(["reject", "accept"])
     emulator.settings.generation_seconds = dice.choice([70, 100, 300])
     emulator.faults.seeded(seed, rate=dice.choice([0.1, 0.25, 0.5]), kinds=FAULTS + STALLS * stalled)

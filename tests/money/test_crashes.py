@@ -45,7 +45,7 @@ modes = pytest.mark.parametrize("deferrable", [False, True], ids=["sync", "defer
 stores = pytest.mark.parametrize(
     "with_store", [pytest.param(True, id="store", marks=needs_store), pytest.param(False, id="no_store")]
 )
-dialects = pytest.mark.parametrize("dialect", ["llmprovider", "kling"])
+dialects = pytest.mark.parametrize("dialect", ["llmprovider", "kling", "kling-v3"])
 
 
 def tries(clip: Instance, limit: int = 12) -> Iterator[Any]:

@@ -19,14 +19,15 @@ from airflow_provider_kling.exceptions import (
 )
 from airflow_provider_kling.operators.kling import KlingText2VideoBatchOperator, KlingText2VideoOperator
 from tests.fixtures import Make
+from tests.fuzz.odd import Undecided
 
 CAMERA = {"type": "simple", "config": {"pan": 1}}
 
 AT_PARSE_TIME: list[tuple[dict[str, Any], str]] = [
-    ({"prompt": "x" * 2501}, "prompt: has 2,501 characters"),
+    ({"prompt": "x" * 3073}, "prompt: has 3,073 characters"),
     ({"prompt": ""}, "prompt: is empty"),
     ({"cfg_scale": 1.5}, "cfg_scale: is 1.5"),
-    ({"duration": "7"}, "duration: '7' is not one of"),
+    ({"duration": "2"}, "duration: '2' is not one of"),
     ({"aspect_ratio": "4:3"}, "aspect_ratio: '4:3' is not one of"),
     ({"camera_control": {"type": "spin"}}, "camera_control.type: 'spin' is not one of"),
     ({"camera_control": {"type": "simple"}}, "camera_control.config: is required when type is 'simple'"),
@@ -38,6 +39,9 @@ AT_PARSE_TIME: list[tuple[dict[str, Any], str]] = [
     ({"timeout": float("inf")}, "timeout: must be a number of seconds above 0, not inf"),
     ({"poll_interval": -1}, "poll_interval: must be a number of seconds above 0, not -1"),
     ({"poll_interval": "soon"}, "poll_interval: must be a number of seconds above 0, not 'soon'"),
+    ({"extra_body": {1: 2}}, "extra_body.1: has a name of type int"),
+    ({"watermark": Undecided()}, "watermark: is of type Undecided"),
+    ({"shots": Undecided()}, "shots: is of type Undecided"),
     ({"output_path": "/x/clips", "wait_for_completion": True}, "output_path: must end in '/'"),
     ({"output_path": "/x/", "wait_for_completion": False}, "output_path: needs wait_for_completion=True"),
 ]
@@ -54,7 +58,7 @@ def test_a_typo_is_an_import_error_of_the_dag(arguments: dict[str, Any], words: 
 def test_a_number_may_be_text() -> None:
     """From a Variable or the environment, it always is."""
     clip = KlingText2VideoOperator(task_id="clip", prompt="x", timeout="60", poll_interval="5")
-    clips = KlingText2VideoBatchOperator(task_id="clips", items=["x"], max_active="3")  # type: ignore[arg-type]
+    clips = KlingText2VideoBatchOperator(task_id="clips", items=["x"], max_active="3")
 
     assert (clip.timeout, clip.poll_interval, clips.max_active) == (60, 5, 3)
 
@@ -77,7 +81,7 @@ def test_a_template_is_not_judged_before_it_is_rendered() -> None:
 AT_RUN_TIME: list[tuple[dict[str, Any], str]] = [
     ({"cfg_scale": "abc"}, "cfg_scale: 'abc' is not of type number"),
     ({"model": "kling-video-v7"}, "model: 'kling-video-v7' is not known"),
-    ({"duration": "7"}, "duration: '7' is not one of"),
+    ({"duration": "2"}, "duration: '2' is not one of"),
     ({"prompt": ""}, "prompt: is empty"),
     ({"extra_body": {"prompt2": "x"}}, "extra_body.prompt2: is not a field"),
     ({"output_path": "nowhere://bucket/"}, "output_path: 'nowhere://bucket/' cannot be used"),
@@ -101,12 +105,19 @@ def test_what_a_template_yields_is_judged_before_paying(
     assert len(emulator.journal) == 0
 
 
+@pytest.mark.parametrize("dialect", ["llmprovider"], indirect=True)
+def test_a_setting_is_named_as_the_user_named_it(emulator: KlingEmulator, instance: Make) -> None:
+    with pytest.raises(AirflowFailException, match=r"audio: \(that is, sound\) is not documented by llmprovider"):
+        instance(audio="native").run()
+    assert len(emulator.journal) == 0
+
+
 @pytest.mark.parametrize("dialect", ["kling"], indirect=True)
 def test_two_camera_values_are_refused_in_klings_own_dialect(emulator: KlingEmulator, instance: Make) -> None:
     camera = {"type": "simple", "config": {"pan": 1, "zoom": 2}}
 
     with pytest.raises(AirflowFailException, match=r"camera_control\.config: exactly one value must be non-zero"):
-        instance(model="kling-v1", camera_control=camera).run()
+        instance(model="kling-v2-6", camera_control=camera).run()
     assert len(emulator.journal) == 0
 
 

@@ -45,7 +45,7 @@ def test_a_prompt_becomes_a_landed_mp4_and_a_manifest(
     assert manifest["task_status"] == "succeed"
     assert manifest["videos"][0]["duration"] == 5.0
     assert manifest["created_at"].endswith("+00:00")
-    assert ("units" in manifest) == (dialect == "kling")
+    assert ("units" in manifest) == (dialect != "llmprovider")
     seconds, width, height = playable(manifest["output_paths"][0])
     assert seconds == pytest.approx(5.0, abs=0.1)
     assert width / height == pytest.approx(16 / 9, rel=0.05)
@@ -54,6 +54,12 @@ def test_a_prompt_becomes_a_landed_mp4_and_a_manifest(
     assert not any(entry.leaked_authorization for entry in emulator.journal)
 
 
+v1_paths = pytest.mark.parametrize("dialect", ["llmprovider", "kling"], indirect=True)
+on_sale_again = pytest.mark.usefixtures("retired_models")
+
+
+@v1_paths
+@on_sale_again
 def test_the_pages_example_arrives_as_it_is_and_nothing_else_is_sent(emulator: KlingEmulator, instance: Make) -> None:
     camera = {"type": "simple", "config": {"pan": 1}}
     clip = instance(
@@ -75,6 +81,8 @@ def test_the_pages_example_arrives_as_it_is_and_nothing_else_is_sent(emulator: K
     assert task_id == emulator.ledger.charges[0].task_id
 
 
+@v1_paths
+@on_sale_again
 def test_each_dialect_gets_its_own_spelling(emulator: KlingEmulator, instance: Make, dialect: str) -> None:
     instance(model="kling-video-v1-6", wait_for_completion=False).run()
 
@@ -84,6 +92,8 @@ def test_each_dialect_gets_its_own_spelling(emulator: KlingEmulator, instance: M
     assert expected[dialect] in create.body.items()
 
 
+@v1_paths
+@on_sale_again
 def test_values_from_templates_are_sent_with_the_types_of_the_schema(emulator: KlingEmulator, instance: Make) -> None:
     clip = instance(cfg_scale="0.25", duration=10, model="kling-video-v1", wait_for_completion=False)
 

@@ -48,6 +48,17 @@ MANY: dict[str, Any] = {
     "on_item_failure": "continue",
     "output_path": OUT,
 }
+BY_KEY: dict[str, Any] = {
+    **MANY,
+    "items": [{"prompt": item, "key": f"sku/{at}", "meta": {"row": at}} for at, item in enumerate(MANY["items"])],
+    "output_path": f"{OUT}{{key}}.mp4",
+}
+MODERATED: dict[str, Any] = {
+    **MANY,
+    "items": ["A cat", "content-policy", {"prompt": "risk-control", "on_moderation": "return"}, "A dog", "A bird"],
+    "on_item_failure": "fail",
+    "on_moderation": "skip",
+}
 SENSOR: dict[str, Any] = {"task_id": "wait", "kling_task_id": "sku-1", "deferrable": True}
 
 
@@ -93,6 +104,13 @@ STORIES = {
     "batch": Story(_many, MANY, "kling", deferrals=3),
     "batch without a store": Story(_many, MANY, deferrals=3, with_store=False),
     "batch landed": Story(_many, MANY),
+    "landed by key": Story(_one, {**ONE, "key": "sku/7", "meta": {"row": 7}, "output_path": f"{OUT}{{key}}.mp4"}),
+    "batch by key": Story(_many, BY_KEY, "kling", deferrals=3),
+    "batch landed by key": Story(_many, BY_KEY),
+    "batch moderated": Story(_many, MODERATED, "kling", deferrals=2),
+    "batch moderated, and to be retried": Story(
+        _many, {**MODERATED, "deferrable": False}, faults=[{"kind": "generation_failed", "skip": 3}]
+    ),
     "sensor": Story(
         KlingTaskSensor.__name__,
         SENSOR,
@@ -105,11 +123,15 @@ STORIES = {
 @contextmanager
 def stage(dialect: str, out: Path) -> Iterator[tuple[KlingEmulator, pytest.MonkeyPatch]]:
     """Give an emulator whose time begins at ``BEGAN``, known to the provider as ``HOST``."""
-    with KlingEmulator(clock="manual", height=36) as emulator, pytest.MonkeyPatch.context() as patch:
+    with KlingEmulator(clock="manual", height=36, retired="sell") as emulator, pytest.MonkeyPatch.context() as patch:
         emulator.settings.generation_seconds = 105
+        # When kling-v1-6 was the default model of every dialect, it was on sale in all of them.
+        emulator.settings.retired = "sell"
         emulator.clock._start = BEGAN
         use_clock_of(emulator, patch)
-        connection = {**emulator.connection(dialect), "host": HOST}
+        # Such a host is a public one, and the emulator's videos are on this machine.
+        extra = {"dialect": dialect, "allow_private_downloads": True}
+        connection = {**emulator.connection(dialect), "host": HOST, "extra": extra}
         patch.setenv("AIRFLOW_CONN_KLING_DEFAULT", json.dumps(connection))
         patch.chdir(out)
         for transport in (SyncTransport, AsyncTransport):

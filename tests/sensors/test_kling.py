@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,9 +20,11 @@ from airflow.triggers.base import StartTriggerArgs
 
 from airflow_provider_kling.compat.versions import airflow_is_at_least
 from airflow_provider_kling.emulator import Fault, KlingEmulator
-from airflow_provider_kling.exceptions import KlingConfigurationError, KlingTaskTimeoutError
+from airflow_provider_kling.exceptions import KlingConfigurationError, KlingTaskTimeoutError, KlingValidationError
+from airflow_provider_kling.execution.summary import KEY
 from airflow_provider_kling.hooks.kling import KlingHook
 from airflow_provider_kling.operators.kling import KlingText2VideoOperator
+from airflow_provider_kling.plugins.clips import clips_of, waited_for
 from airflow_provider_kling.sensors.kling import KlingTaskSensor
 from tests.rig import Instance
 
@@ -43,7 +46,7 @@ def sense(monkeypatch: pytest.MonkeyPatch, emulator: KlingEmulator) -> Sense:
 
 def submit(prompt: str = "A cat", **body: Any) -> str:
     with KlingHook() as hook:
-        return hook.create_task({"model": "kling-v1", "prompt": prompt, **body}).task_id
+        return hook.create_task({"prompt": prompt, **body}).task_id
 
 
 @both
@@ -71,9 +74,82 @@ def test_a_failed_task_fails_it_for_good(emulator: KlingEmulator, sense: Sense, 
 
 
 @both
+@pytest.mark.parametrize("on_moderation", ["fail", "skip", "return"])
+def test_the_gallery_is_told_why(emulator: KlingEmulator, sense: Sense, deferrable: bool, on_moderation: str) -> None:
+    task_id = submit("risk-control", external_task_id="mine")
+    options: dict[str, Any] = {"deferrable": deferrable, "on_moderation": on_moderation}
+    waiting = Instance(lambda: KlingTaskSensor(task_id="wait", kling_task_id="mine", **options))
+    with contextlib.suppress(AirflowFailException, AirflowSkipException):
+        waiting.run()
+
+    summary = waiting.xcom[KEY]
+
+    (clip,) = clips_of(summary, None, None, "failed")
+    assert (clip.status, clip.task_id) == ("moderated", task_id)
+    assert "risk control" in str(clip.error)
+    assert waited_for(summary, None) == {
+        "task_id": task_id,
+        "task_status": "failed",
+        "error": clip.error,
+        "moderated": True,
+        "videos": [],
+    }
+
+
+@both
+def test_a_refused_key_says_nothing_of_the_video(emulator: KlingEmulator, deferrable: bool) -> None:
+    """It is paid for and made; the gallery must not call it failed."""
+    task_id = submit()
+    waiting = Instance(lambda: KlingTaskSensor(task_id="wait", kling_task_id=task_id, deferrable=deferrable))
+    emulator.faults.add(Fault("unauthorized", on="get", times=10))
+
+    with pytest.raises(AirflowFailException, match="key"):
+        waiting.run()
+
+    assert KEY not in waiting.xcom
+
+
+@both
 def test_soft_fail_skips(emulator: KlingEmulator, sense: Sense, deferrable: bool) -> None:
     with pytest.raises(AirflowSkipException):
         sense(submit("risk-control"), deferrable=deferrable, soft_fail=True)
+
+
+@both
+def test_on_moderation_skips_or_returns_what_moderation_ended_and_nothing_else(
+    emulator: KlingEmulator, sense: Sense, deferrable: bool
+) -> None:
+    with pytest.raises(AirflowSkipException, match="risk control"):
+        sense(submit("risk-control"), deferrable=deferrable, on_moderation="skip")
+
+    task_id = submit("risk-control")
+    manifest = sense(task_id, deferrable=deferrable, on_moderation="return")
+    assert (manifest["task_id"], manifest["task_status"], manifest["videos"]) == (task_id, "failed", [])
+    assert manifest["moderated"] is True
+    assert "risk control" in manifest["error"]
+
+    for on_moderation in ("skip", "return"):
+        emulator.faults.add(Fault("generation_failed"))
+        with pytest.raises(AirflowFailException, match="Kling ended the task as failed"):
+            sense(submit("A cat"), deferrable=deferrable, on_moderation=on_moderation)
+
+
+def test_a_sensor_that_pokes_tells_of_changes_and_once_a_minute(
+    emulator: KlingEmulator, sense: Sense, capsys: pytest.CaptureFixture[str]
+) -> None:
+    emulator.settings.generation_seconds = 300
+    sense(submit(), deferrable=False)
+
+    lines = [line for line in capsys.readouterr().out.splitlines() if "Task " in line and "after" in line]
+    assert len([line for line in lines if "→" in line]) == 1
+    assert 4 <= len([line for line in lines if "is still processing after" in line]) <= 5
+    assert len(lines) < 8
+    assert len(emulator.journal_for("get")) > 25
+
+
+def test_a_bad_on_moderation_is_refused_when_the_dag_is_parsed() -> None:
+    with pytest.raises(KlingValidationError, match="on_moderation: 'ignore' is not one of 'fail', 'skip', 'return'"):
+        KlingTaskSensor(task_id="wait", kling_task_id="1", on_moderation="ignore")
 
 
 @both
@@ -109,6 +185,13 @@ def test_a_finished_task_is_not_deferred(emulator: KlingEmulator, sense: Sense) 
     sense(task_id, deferrable=True)
 
     assert len(emulator.journal_for("get")) == 1
+
+
+@pytest.mark.parametrize("start_from_trigger", [False, True])
+def test_a_connection_id_is_text(start_from_trigger: bool) -> None:
+    wrong: Any = object
+    with pytest.raises(KlingValidationError, match="kling_conn_id: must be text"):
+        KlingTaskSensor(task_id="wait", kling_task_id="1", kling_conn_id=wrong, start_from_trigger=start_from_trigger)
 
 
 def test_an_unknown_capability_is_refused_when_the_dag_is_parsed() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_kling.emulator import Fault, KlingEmulator
 from airflow_provider_kling.exceptions import KlingDownloadError
+from airflow_provider_kling.lifecycle.paths import place_at
 from airflow_provider_kling.storage.landing import targets
 from airflow_provider_kling.storage.mp4 import Mp4Check
 from tests.fixtures import Make
@@ -85,12 +86,15 @@ def test_an_output_path_that_cannot_be_written_keeps_the_video(
 
 
 def test_names_of_targets(tmp_path: Path) -> None:
-    assert [str(path) for path in targets(f"{tmp_path}/", "a/b c", 3)] == [
-        f"{tmp_path}/a_b_c.mp4",
-        f"{tmp_path}/a_b_c-2.mp4",
-        f"{tmp_path}/a_b_c-3.mp4",
-    ]
-    assert [str(path) for path in targets(f"{tmp_path}/x.mp4", "n", 2)] == [f"{tmp_path}/x.mp4", f"{tmp_path}/x-2.mp4"]
+    def names(output_path: str, *suffixes: str) -> list[str]:
+        return [str(path).removeprefix(f"{tmp_path}/") for _, path in targets(place_at(output_path, "a/b c"), suffixes)]
+
+    assert names(f"{tmp_path}/", "mp4", "mp4", "mp4") == ["a_b_c.mp4", "a_b_c-2.mp4", "a_b_c-3.mp4"]
+    assert names(f"{tmp_path}/", "mp4", "mp3", "wav") == ["a_b_c.mp4", "a_b_c.mp3", "a_b_c.wav"]
+    assert names(f"{tmp_path}/x.mp4", "mp4", "mp4") == ["x.mp4", "x-2.mp4"]
+    assert names(f"{tmp_path}/x.wav", "mp3", "wav") == ["x.wav"]
+    assert names(f"{tmp_path}/x.png", "jpg", "jpg") == ["x.png", "x-2.png"]
+    assert names(f"{tmp_path}/x.mov", "mp4") == ["x.mov"]
 
 
 def box(kind: bytes, payload: bytes = b"", *, long: bool = False) -> bytes:
@@ -125,3 +129,5 @@ def test_what_else_is_no_mp4() -> None:
     assert flaw(b"<html>Sign in</html>") == "it does not begin with an ftyp box"
     assert flaw(box(b"ftyp") + box(b"mdat", b"x")) == "it has no moov box"
     assert flaw(box(b"ftyp") + box(b"moov") + b"\x00\x00\x00\x00mdat" + b"x" * 9) is None
+    for small in (b"\x00\x00\x00\x03free", b"\x00\x00\x00\x01free" + (9).to_bytes(8, "big")):
+        assert flaw(MOVIE + small) == "it has a box that is smaller than its own header"

@@ -77,7 +77,7 @@ def test_without_a_deadline_it_gives_up_at_airflows(emulator: KlingEmulator) -> 
     """Started by the scheduler, all it is given stands in the serialized DAG."""
     emulator.settings.generation_seconds = 900
     with KlingHook() as hook:
-        task = hook.create_task({"model": "kling-v1", "prompt": "A cat"})
+        task = hook.create_task({"prompt": "A cat"})
     trigger = KlingTaskTrigger("kling_default", task.task_id, poll_interval=10)
     began = emulator.clock.now()
     trigger.timeout_after = datetime.fromtimestamp(began + 300, tz=UTC)  # type: ignore[attr-defined]
@@ -124,7 +124,7 @@ def test_a_triggerer_that_cannot_look_says_so_and_wakes_no_worker_for_a_minute(
 
 def test_it_fires_once_and_running_it_twice_changes_nothing(emulator: KlingEmulator) -> None:
     with KlingHook() as hook:
-        task = hook.create_task({"model": "kling-v1", "prompt": "A cat"})
+        task = hook.create_task({"prompt": "A cat"})
     now = emulator.clock.now()
     trigger = KlingTaskTrigger("kling_default", task.task_id, now, now + 3600)
 
@@ -141,7 +141,7 @@ def test_it_fires_once_and_running_it_twice_changes_nothing(emulator: KlingEmula
 def test_it_fires_at_its_own_deadline(emulator: KlingEmulator) -> None:
     emulator.settings.generation_seconds = 900
     with KlingHook() as hook:
-        task = hook.create_task({"model": "kling-v1", "prompt": "A cat"})
+        task = hook.create_task({"prompt": "A cat"})
     now = emulator.clock.now()
 
     (event,) = events(KlingTaskTrigger("kling_default", task.task_id, now, now + 100))
@@ -173,7 +173,7 @@ def test_it_does_not_outrun_the_news_of_its_own_deferral(
     monkeypatch.setattr(airflow, "__version__", version)
     emulator.settings.generation_seconds = 1
     with KlingHook() as hook:
-        task = hook.create_task({"model": "kling-v1", "prompt": "A cat"})
+        task = hook.create_task({"prompt": "A cat"})
     emulator.advance(60)
     now = emulator.clock.now()
 

@@ -13,19 +13,21 @@ from typing import Any
 import pytest
 
 from airflow_provider_kling.api.capabilities import TEXT2VIDEO
+from airflow_provider_kling.api.dialects.base import TaskGroup
 from airflow_provider_kling.emulator import Fault, KlingEmulator
 from airflow_provider_kling.exceptions import KlingAuthenticationError, KlingInvalidRequestError
 from airflow_provider_kling.hooks.kling import KlingHook
 from airflow_provider_kling.lifecycle.grouping import PAGE_SIZE, Walk, walk_pays
 from airflow_provider_kling.lifecycle.waiting import Done, Failed, PollAgain, PollPolicy, Verdict
-from airflow_provider_kling.triggers.poller import SharedPoller, Waiter, shared_poller
+from airflow_provider_kling.triggers.poller import SharedPoller, shared_poller
+from airflow_provider_kling.triggers.waiters import Waiter
 
 Connect = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[KlingEmulator]:
-    with KlingEmulator() as emulator:
+    with KlingEmulator(retired="sell") as emulator:
         yield emulator
 
 
@@ -39,7 +41,7 @@ def kling(server: KlingEmulator) -> KlingEmulator:
 @pytest.fixture
 def connect(kling: KlingEmulator, monkeypatch: pytest.MonkeyPatch) -> Connect:
     def set_connection(dialect: str, conn_id: str = "kling_default", **changes: Any) -> None:
-        connection = {**kling.connection("kling" if dialect == "kling" else "llmprovider"), **changes}
+        connection = {**kling.connection(dialect), **changes}
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
 
     return set_connection
@@ -47,7 +49,7 @@ def connect(kling: KlingEmulator, monkeypatch: pytest.MonkeyPatch) -> Connect:
 
 def submit(number: int, conn_id: str = "kling_default") -> list[str]:
     with KlingHook(conn_id) as hook:
-        return [hook.create_task({"model": "kling-v1", "prompt": "A cat"}).task_id for _ in range(number)]
+        return [hook.create_task({"prompt": "A cat"}).task_id for _ in range(number)]
 
 
 async def wait(task_id: str, conn_id: str = "kling_default", interval: float = 0.3, most: float = 20) -> Verdict:
@@ -82,13 +84,30 @@ async def nothing_left_behind() -> AsyncIterator[None]:
     raise AssertionError(f"still running: {asyncio.all_tasks()}")
 
 
-@pytest.mark.parametrize("dialect", ["llmprovider", "kling"])
+@pytest.mark.parametrize("dialect", ["llmprovider", "kling", "kling-v3"])
 def test_many_waiters_are_all_served(kling: KlingEmulator, connect: Connect, dialect: str) -> None:
     connect(dialect)
     verdicts = wait_for_all(submit(100))
 
     assert all(isinstance(verdict, Done) for verdict in verdicts)
     assert len(kling.ledger) == 100
+
+
+@pytest.mark.parametrize("dialect", ["llmprovider", "kling", "kling-v3"])
+def test_in_the_last_second_there_is_no_flood(
+    kling: KlingEmulator, connect: Connect, monkeypatch: pytest.MonkeyPatch, dialect: str
+) -> None:
+    """Dialect kling-v3 gathers what is due within a second; what was just polled is none of it."""
+    monkeypatch.setattr("random.uniform", lambda low, high: 0.0)
+    kling.settings.generation_seconds = 600.0
+    connect(dialect)
+    (task_id,) = submit(1)
+
+    verdicts = asyncio.run(polls(task_id, interval=1.2, most=2.0))
+
+    assert isinstance(verdicts[-1], Failed)
+    # At 1.2 and at 2 seconds, and what rounding makes of the end.
+    assert len(kling.journal_for("get")) <= 4
 
 
 def test_one_walk_over_the_list_looks_at_all(kling: KlingEmulator, connect: Connect) -> None:
@@ -103,6 +122,52 @@ def test_one_walk_over_the_list_looks_at_all(kling: KlingEmulator, connect: Conn
     assert 0 < len(kling.journal_for("list")) < 40
     # Some are due before enough are to make a walk pay.
     assert len(kling.journal_for("get")) < 200
+
+
+def test_twenty_are_asked_for_at_once_and_either_id_will_do(kling: KlingEmulator, connect: Connect) -> None:
+    connect("kling-v3")
+    task_ids = submit(100)
+    with KlingHook() as hook:
+        own = [f"sku-{number}" for number in range(5)]
+        for name in own:
+            hook.create_task({"prompt": "A cat", "external_task_id": name})
+    kling.advance(300)
+
+    verdicts = wait_for_all([*task_ids, *own])
+
+    assert all(isinstance(verdict, Done) for verdict in verdicts)
+    asked = [entry.query for entry in kling.journal_for("get")]
+    assert max(len(next(iter(query.values())).split(",")) for query in asked) == 20
+    # Each poll alone would be 105 requests, and more while they are not due together.
+    assert len(asked) < 30
+
+
+def test_one_walk_by_cursor_looks_at_all(kling: KlingEmulator, connect: Connect) -> None:
+    connect("kling-v3")
+    task_ids = submit(700)
+    kling.advance(300)
+
+    verdicts = wait_for_all(task_ids, interval=2.0, most=60)
+
+    assert all(isinstance(verdict, Done) for verdict in verdicts)
+    assert 0 < len(kling.journal_for("list")) < 10
+    assert len(kling.journal_for("get")) < 20
+
+
+def test_an_unreadable_task_of_a_group_is_not_taken_for_a_missing_one(
+    kling: KlingEmulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect("kling-v3")
+    task_ids = submit(3)
+    ask = KlingHook.aget_tasks
+
+    async def garbled(self: KlingHook, *rest: Any, **how: Any) -> TaskGroup:
+        monkeypatch.setattr(KlingHook, "aget_tasks", ask)
+        return TaskGroup((await ask(self, *rest, **how)).tasks[1:], is_whole=False)
+
+    monkeypatch.setattr(KlingHook, "aget_tasks", garbled)
+
+    assert all(isinstance(verdict, Done) for verdict in wait_for_all(task_ids))
 
 
 def test_what_is_not_on_the_list_is_looked_at_alone(kling: KlingEmulator, connect: Connect) -> None:
@@ -185,7 +250,7 @@ def test_a_replaced_key_is_read_again(kling: KlingEmulator, connect: Connect, mo
     async def rotate_then_wait() -> list[Verdict]:
         waits = [asyncio.ensure_future(wait(task_id)) for task_id in task_ids]
         poller = shared_poller("kling_default")
-        await poller._hook.asettings()
+        await poller._hook.current.asettings()
         connect("llmprovider")
         return await asyncio.gather(*waits)
 
@@ -326,25 +391,27 @@ def test_a_walk_pays_when_it_asks_less_often_than_single_looks() -> None:
     assert walk_pays(ready=5, waiting=100)
     assert not walk_pays(ready=20, waiting=10_000)
     assert walk_pays(ready=24, waiting=10_000)
+    assert not walk_pays(ready=460, waiting=10_000, at_once=20)
+    assert walk_pays(ready=461, waiting=10_000, at_once=20)
 
 
 def test_a_walk_over_an_account_full_of_older_tasks_is_given_up() -> None:
     walk = Walk(missing=1000)
     while not walk.over:
-        walk = walk.after(PAGE_SIZE, found=0)
-    assert walk.page - 1 == 3
+        walk = walk.after(found=0, more=True)
+    assert walk.pages == 3
     assert not walk.pays
 
 
 def test_a_walk_reads_at_least_the_pages_that_hold_all_that_is_waited_for() -> None:
     walk = Walk(missing=1000, waiting=10_000)
     while not walk.over:
-        walk = walk.after(PAGE_SIZE, found=0)
-    assert walk.page - 1 == 10_000 / PAGE_SIZE + 3
+        walk = walk.after(found=0, more=True)
+    assert walk.pages == 10_000 / PAGE_SIZE + 3
 
 
 def test_a_walk_goes_on_while_it_finds() -> None:
     walk = Walk(missing=2000)
     while not walk.over:
-        walk = walk.after(PAGE_SIZE, found=500)
-    assert (walk.page - 1, walk.missing, walk.pays) == (4, 0, True)
+        walk = walk.after(found=500, more=True)
+    assert (walk.pages, walk.missing, walk.pays) == (4, 0, True)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from airflow_provider_kling.api.dialects.base import Dialect
 from airflow_provider_kling.api.dialects.kling import KlingDialect
+from airflow_provider_kling.api.dialects.kling_v3 import KlingV3Dialect
 from airflow_provider_kling.api.dialects.llmprovider import LLMProviderDialect
 from airflow_provider_kling.exceptions import KlingConfigurationError
 
 DEFAULT_DIALECT = "llmprovider"
 
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (LLMProviderDialect(), KlingDialect())}
+DIALECTS: dict[str, Dialect] = {
+    dialect.name: dialect for dialect in (LLMProviderDialect(), KlingDialect(), KlingV3Dialect())
+}
 
 
 def get_dialect(name: str) -> Dialect:

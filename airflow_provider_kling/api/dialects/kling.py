@@ -8,13 +8,21 @@ Source: Kling's reference of these paths. Every answer is ``{code, message, requ
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from airflow_provider_kling.api.capabilities import Capability
-from airflow_provider_kling.api.dialects.base import Dialect, not_the_api, parsed, path_segment
-from airflow_provider_kling.api.errors import error_for
+from airflow_provider_kling.api.dialects.base import (
+    Answer,
+    Dialect,
+    not_the_api,
+    parsed,
+    path_segment,
+    request_id_of,
+)
+from airflow_provider_kling.api.errors import error_for, service_code
 from airflow_provider_kling.api.http import Request, Response
 from airflow_provider_kling.api.models import canonical_model
+from airflow_provider_kling.api.normal import for_legacy
 
 
 class KlingDialect(Dialect):
@@ -22,48 +30,29 @@ class KlingDialect(Dialect):
 
     name = "kling"
     default_host = "https://api-singapore.klingai.com"
-    models: ClassVar[frozenset[str]] = frozenset(
-        {
-            "kling-v1",
-            "kling-v1-6",
-            "kling-v2-master",
-            "kling-v2-1-master",
-            "kling-v2-5-turbo",
-            "kling-v2-6",
-            "kling-v3",
-        }
-    )
-    enforces_model_rules = True
+    is_kling = True
     can_list = True
 
     def spell(self, body: Mapping[str, Any]) -> dict[str, Any]:
         # Kling accepts "model" too, ignores it in silence and bills kling-v1: it must never be sent here.
-        fields = {name: value for name, value in body.items() if name != "model"}
-        return {"model_name": canonical_model(body["model"]), **fields}
+        fields = for_legacy({name: value for name, value in body.items() if name != "model"})
+        return {"model_name": canonical_model(body["model"]), **fields} if "model" in body else fields
 
-    def get(self, capability: Capability, task_id: str) -> Request:
+    def get(self, capability: Capability, task_id: str, *, external: bool = False) -> Request:
         return Request("GET", f"{capability.path}/{path_segment(task_id)}")
 
-    def list_page(self, capability: Capability, page: int, page_size: int) -> Request:
-        return Request("GET", capability.path, query={"pageNum": str(page), "pageSize": str(page_size)})
+    def list_page(self, capability: Capability, cursor: str, page_size: int) -> Request:
+        return Request("GET", capability.path, query={"pageNum": cursor or "1", "pageSize": str(page_size)})
 
-    def read(self, response: Response, *, creating: bool = False) -> Any:
+    def read(self, response: Response, *, creating: bool = False) -> Answer:
         body = parsed(response, creating=creating)
-        if not isinstance(body, Mapping) or not isinstance(body.get("code"), int):
+        code = service_code(body.get("code")) if isinstance(body, Mapping) else None
+        if not isinstance(code, int):
             if response.status >= 300:
-                message = str(body.get("message") or "") if isinstance(body, Mapping) else ""
+                message = body.get("message") if isinstance(body, Mapping) else None
                 raise error_for(response, code=None, message=message, request_id=None, creating=creating)
             raise not_the_api(response, "has no code", creating=creating)
-        if body["code"] != 0 or response.status >= 300:
-            raise error_for(
-                response,
-                code=body["code"],
-                message=str(body.get("message") or ""),
-                request_id=body.get("request_id"),
-                creating=creating,
-            )
-        return body.get("data")
-
-    def request_id(self, response: Response) -> str | None:
-        body = response.json()
-        return body.get("request_id") if isinstance(body, Mapping) else None
+        request_id = request_id_of(body.get("request_id"))
+        if code != 0 or response.status >= 300:
+            raise error_for(response, code=code, message=body.get("message"), request_id=request_id, creating=creating)
+        return Answer(body.get("data"), request_id)

@@ -7,14 +7,22 @@ tried here are those of the one-api family of gateways, which its error page res
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from airflow_provider_kling.api.capabilities import Capability
-from airflow_provider_kling.api.dialects.base import Dialect, not_the_api, parsed, path_segment
+from airflow_provider_kling.api.dialects.base import (
+    Answer,
+    Dialect,
+    not_the_api,
+    parsed,
+    path_segment,
+    request_id_of,
+)
 from airflow_provider_kling.api.errors import error_for
 from airflow_provider_kling.api.http import Request, Response
-from airflow_provider_kling.api.models import LLMPROVIDER_NAMES, canonical_model
+from airflow_provider_kling.api.models import LLMPROVIDER_NAMES, canonical_model, model_of
+from airflow_provider_kling.api.normal import for_legacy
 from airflow_provider_kling.exceptions import KlingConfigurationError
 
 
@@ -23,41 +31,53 @@ class LLMProviderDialect(Dialect):
 
     name = "llmprovider"
     default_host = "https://platform.llmprovider.ai"
-    models: ClassVar[frozenset[str]] = frozenset(LLMPROVIDER_NAMES)
-    enforces_model_rules = False
+    is_kling = False
     can_list = False
 
     def spell(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        model = canonical_model(body["model"])
-        return {**body, "model": LLMPROVIDER_NAMES.get(model, model)}
+        fields = for_legacy(body)
+        if "model" in body:
+            model = canonical_model(body["model"])
+            fields["model"] = LLMPROVIDER_NAMES.get(model, model)
+        return fields
 
-    def get(self, capability: Capability, task_id: str) -> Request:
+    def faults(self, capability: Capability, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        row = model_of(capability.name, body.get("model"))
+        if row is None or self.name not in row.capabilities[capability.name]:
+            return
+        for field in ("sound", "multi_shot", "shots", "watermark"):
+            if field in body:
+                yield field, f"is not documented by llmprovider for {row.spelled(self.name)}; leave it out"
+
+    def get(self, capability: Capability, task_id: str, *, external: bool = False) -> Request:
         return Request("GET", f"/v1/task/{path_segment(task_id)}")
 
-    def list_page(self, capability: Capability, page: int, page_size: int) -> Request:
-        raise KlingConfigurationError(f"dialect {self.name!r} has no list of tasks; 'kling' has one.")
+    def list_page(self, capability: Capability, cursor: str, page_size: int) -> Request:
+        raise KlingConfigurationError(f"dialect {self.name!r} has no list of tasks; 'kling' and 'kling-v3' have one.")
 
-    def read(self, response: Response, *, creating: bool = False) -> Any:
+    def read(self, response: Response, *, creating: bool = False) -> Answer:
         body = parsed(response, creating=creating)
-        if response.status < 300:
-            if isinstance(body, Mapping) and body.get("task_id"):
-                return body
-            if not isinstance(body, Mapping) or not _names_an_error(body):
-                raise not_the_api(response, "carries no task_id", creating=creating)
+        request_id = request_id_of(response.headers.get("x-request-id"))
+        names_a_task = isinstance(body, Mapping) and bool(body.get("task_id"))
+        if response.status < 300 and names_a_task:
+            return Answer(body, request_id)
+        if names_a_task:
+            raise not_the_api(response, "names a task and refuses it", creating=creating, proves_nothing=True)
+        if response.status < 300 and (not isinstance(body, Mapping) or not _names_an_error(body)):
+            raise not_the_api(response, "carries no task_id", creating=creating)
         code, message = _error(response, body)
-        raise error_for(response, code=code, message=message, request_id=self.request_id(response), creating=creating)
+        raise error_for(response, code=code, message=message, request_id=request_id, creating=creating)
 
 
 def _names_an_error(body: Mapping[str, Any]) -> bool:
     return bool(body.get("error") or body.get("code"))
 
 
-def _error(response: Response, body: Any) -> tuple[int | str | None, str]:
+def _error(response: Response, body: Any) -> tuple[Any, Any]:
     if not isinstance(body, Mapping):
         return None, response.excerpt()
     error = body.get("error")
     source = error if isinstance(error, Mapping) else body
     text = error if isinstance(error, str) else None
     message = text or source.get("message") or source.get("msg") or source.get("detail")
-    code = source.get("code")
-    return (code if isinstance(code, (int, str)) else None), str(message or response.excerpt())
+    return source.get("code"), message or response.excerpt()

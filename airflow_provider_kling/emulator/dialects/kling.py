@@ -5,36 +5,26 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 
-from airflow_provider_kling.emulator import fields
-from airflow_provider_kling.emulator.dialects.base import JSON, head, videos
-from airflow_provider_kling.emulator.fields import Fields, invalid
-from airflow_provider_kling.emulator.prices import plain
-from airflow_provider_kling.emulator.refusals import Reason, Refusal
-from airflow_provider_kling.emulator.settings import Settings
-from airflow_provider_kling.emulator.task import Task, Wish
-
-PATH = "/v1/videos/text2video"
-DEFAULT_MODEL = "kling-v1"
-# Documented for text2video. Kling retires models now and then; the emulator keeps the old ones.
-MODELS = (
-    "kling-v1",
-    "kling-v1-6",
-    "kling-v2-master",
-    "kling-v2-1-master",
-    "kling-v2-5-turbo",
-    "kling-v2-6",
-    "kling-v3",
-)
-WITH_SOUND = ("kling-v2-6", "kling-v3")
-KNOWN = (
-    "model_name", "model", "prompt", "negative_prompt", "cfg_scale", "mode", "camera_control", "aspect_ratio",
-    "duration", "sound", "voice_list", "multi_shot", "shot_type", "multi_prompt", "watermark_info", "callback_url",
-    "external_task_id",
+from airflow_provider_kling.emulator.costs import costs
+from airflow_provider_kling.emulator.dialects.base import (
+    JSON,
+    Answer,
+    Desk,
+    Endpoint,
+    head,
+    images,
+    sounds,
+    videos,
 )  # fmt: skip
-SHOT_PROMPT_LIMIT = 512
+from airflow_provider_kling.emulator.kinds import KINDS
+from airflow_provider_kling.emulator.prices import plain
+from airflow_provider_kling.emulator.refusals import Reason, Refusal, invalid, not_found
+from airflow_provider_kling.emulator.task import Task
+
 LAST_PAGE, LARGEST_PAGE = 1000, 500
 
-# HTTP status and service code: documented, but for INVALID_FIELD, DUPLICATE and NOT_FOUND, which were seen live.
+# HTTP status and service code: documented, but for INVALID_FIELD, DUPLICATE and NOT_FOUND, which were seen live. With
+# which code a retired model is refused was not written down, only the words.
 ANSWERS: dict[Reason, tuple[int, int]] = {
     Reason.AUTH_SIGNATURE: (401, 1000),
     Reason.AUTH_EMPTY: (401, 1001),
@@ -44,6 +34,7 @@ ANSWERS: dict[Reason, tuple[int, int]] = {
     Reason.NO_BALANCE: (429, 1102),
     Reason.BAD_JSON: (400, 1200),
     Reason.INVALID_FIELD: (400, 1201),
+    Reason.RETIRED: (400, 1201),
     Reason.DUPLICATE: (400, 1201),
     Reason.NOT_FOUND: (400, 1201),
     Reason.NO_ROUTE: (404, 1202),
@@ -58,126 +49,116 @@ ANSWERS: dict[Reason, tuple[int, int]] = {
 }
 
 
+def envelope(data: object) -> JSON:
+    """A good answer."""
+    return {"code": 0, "message": "SUCCEED", "request_id": str(uuid.uuid4()), "data": data}
+
+
+def refused(refusal: Refusal) -> tuple[int, JSON]:
+    """A bad one. Seen live: it has no ``data`` key."""
+    status, code = ANSWERS[refusal.reason]
+    return status, {"code": code, "message": refusal.message, "request_id": str(uuid.uuid4())}
+
+
+def _endpoints() -> tuple[Endpoint, ...]:
+    found = [Endpoint("GET", "/account/costs", "costs")]
+    for kind in KINDS.values():
+        if kind.at_once:
+            found.append(Endpoint("POST", kind.path, "identify", kind.name))
+            continue
+        found += [
+            Endpoint("POST", kind.path, "create", kind.name),
+            Endpoint("GET", kind.path, "list", kind.name),
+            Endpoint("GET", kind.path + "/{task_id}", "get", kind.name),
+        ]
+    return tuple(found)
+
+
 class KlingDialect:
     """The ``kling`` dialect."""
 
     name = "kling"
-    create_path = PATH
-    get_path = PATH + "/{task_id}"
-    list_path: str | None = PATH
+    prefix = "kling"
     takes_jwt = True
+    endpoints = _endpoints()
 
-    def wish(self, body: JSON, settings: Settings) -> Wish:
-        given = Fields(body, KNOWN)
-        # Documented: ``model`` is accepted and ignored, which means kling-v1.
-        model = given.text("model_name") or DEFAULT_MODEL
-        if model not in MODELS and model not in settings.extra_models:
-            # Documented for 1203: "the requested resource does not exist, such as the model".
-            raise Refusal(Reason.UNKNOWN_MODEL, f"model_name {model!r} does not exist", field="model_name")
-        mode = given.choice("mode", ("std", "pro", "4k") if model == "kling-v3" else ("std", "pro"), "std")
-        seconds = self._seconds(given, model)
-        camera_type, camera = self._camera(given, model, mode, seconds)
-        if given.number("cfg_scale", 0, 1) is not None and model.startswith("kling-v2"):
-            raise invalid("cfg_scale", f"is not supported by {model}")
-        given.text("negative_prompt", fields.PROMPT_LIMIT)
-        given.text("callback_url")
-        return Wish(
-            prompt=self._prompt(given, model, seconds),
-            model=model,
-            mode=mode,
-            seconds=seconds,
-            aspect_ratio=given.choice("aspect_ratio", fields.ASPECT_RATIOS, "16:9"),
-            external_task_id=given.text("external_task_id") or None,
-            camera_type=camera_type,
-            camera=camera,
-            sound=self._sound(given, model, mode),
-            watermark=self._watermark(given),
-        )
+    def create(self, desk: Desk) -> Answer:
+        task = desk.service.create(desk.account, KINDS[desk.subject].wish(desk.body(), desk.shop))
+        return Answer(envelope(head(task)), (task,))
 
-    def _seconds(self, given: Fields, model: str) -> int:
-        allowed = [str(n) for n in range(3, 16)] if model == "kling-v3" else ["5", "10"]
-        return int(given.choice("duration", allowed, "5"))
+    def get(self, desk: Desk) -> Answer:
+        task = desk.service.find(desk.account, desk.path["task_id"], desk.subject)
+        return Answer(envelope(_item(desk, task)), (task,))
 
-    def _camera(self, given: Fields, model: str, mode: str, seconds: int) -> tuple[str, tuple[tuple[str, float], ...]]:
-        kind, moves = fields.camera(given)
-        if not kind:
-            return kind, moves
-        if (model, mode, seconds) != ("kling-v1", "std", 5):
-            # Seen live.
-            raise invalid("camera_control", "is only supported in std mode with 5s duration and kling-v1")
-        if kind == "simple" and len(moves) != 1:
-            raise invalid("camera_control.config", f"must have exactly one value that is not 0, has {len(moves)}")
-        return kind, moves
+    def list(self, desk: Desk) -> Answer:
+        number, size = _whole(desk.query, "pageNum", 1, LAST_PAGE), _whole(desk.query, "pageSize", 30, LARGEST_PAGE)
+        tasks = desk.service.page(desk.account, number, size, desk.subject)
+        return Answer(envelope([_item(desk, task) for task in tasks]))
 
-    def _sound(self, given: Fields, model: str, mode: str) -> bool:
-        sound = given.choice("sound", ("on", "off"), "off") == "on"
-        if sound and model not in WITH_SOUND:
-            raise invalid("sound", f"is not supported by {model}")
-        if sound and model == "kling-v2-6" and mode != "pro":
-            raise invalid("sound", "is only supported in pro mode by kling-v2-6")
-        voices = given.objects("voice_list", ("voice_id",), most=2)
-        if voices and not sound:
-            raise invalid("voice_list", "needs sound on")
-        for voice in voices:
-            if not voice.text("voice_id"):
-                raise invalid("voice_list", "needs a voice_id in every item")
-        return sound
+    def identify(self, desk: Desk) -> Answer:
+        """One face, from the beginning of the video to its end."""
+        session = desk.service.at_once(desk.account, KINDS[desk.subject].wish(desk.body(), desk.shop))
+        face = {"face_id": "0", "start_time": 0, "end_time": round(session.wish.seconds * 1000)}
+        face |= {"face_image": images(desk, session)[0]["url"]}
+        data = {"session_id": session.task_id, "face_data": [face], **_deduction(session)}
+        return Answer(envelope(data), (session,))
 
-    def _watermark(self, given: Fields) -> bool:
-        info = given.object("watermark_info", ("enabled",))
-        return info is not None and info.flag("enabled")
+    def costs(self, desk: Desk) -> Answer:
+        """``GET /account/costs``."""
+        return Answer(envelope(costs(desk.service, desk.account, desk.query)))
 
-    def _prompt(self, given: Fields, model: str, seconds: int) -> str:
-        prompt = given.text("prompt", fields.PROMPT_LIMIT)
-        shots = self._shots(given, model, seconds)
-        if not prompt.strip() and not shots:
-            raise invalid("prompt", "is required")
-        return prompt if prompt.strip() else " / ".join(shots)
+    def external_task_id(self, body: JSON) -> object:
+        return body.get("external_task_id")
 
-    def _shots(self, given: Fields, model: str, seconds: int) -> list[str]:
-        """The prompts of the shots; empty unless ``shot_type`` is ``customize``."""
-        if not given.flag("multi_shot"):
-            return []
-        if model != "kling-v3" and model in MODELS:
-            raise invalid("multi_shot", f"is not supported by {model}")
-        if given.choice("shot_type", ("customize", "intelligence"), "") == "intelligence":
-            return []
-        shots = given.objects("multi_prompt", ("index", "prompt", "duration"), most=6)
-        if not shots:
-            raise invalid("multi_prompt", "is required when shot_type is customize")
-        lengths = [int(shot.choice("duration", [str(n) for n in range(1, 16)], "")) for shot in shots]
-        if sum(lengths) != seconds:
-            raise invalid("multi_prompt", f"durations must add up to {seconds}, not {sum(lengths)}")
-        return [shot.text("prompt", SHOT_PROMPT_LIMIT) for shot in shots]
-
-    def created(self, task: Task) -> JSON:
-        return _envelope(head(task))
-
-    def shown(self, task: Task, video_url: str) -> JSON:
-        return _envelope(self._item(task, video_url))
-
-    def listed(self, tasks: list[tuple[Task, str]]) -> JSON:
-        return _envelope([self._item(task, video_url) for task, video_url in tasks])
-
-    def _item(self, task: Task, video_url: str) -> JSON:
-        watermark = task.wish.watermark
-        item = {**head(task), "task_status_msg": task.status_message, "watermark_info": {"enabled": watermark}}
-        if item["task_status"] == "succeed":
-            item["task_result"] = videos(task, video_url, watermark=watermark)
-            item["final_unit_deduction"] = plain(task.wish.units)
-        return item
-
-    def page(self, query: Mapping[str, str]) -> tuple[int, int]:
-        return _whole(query, "pageNum", 1, LAST_PAGE), _whole(query, "pageSize", 30, LARGEST_PAGE)
+    def none_found(self, desk: Desk) -> Answer:
+        raise not_found(desk.path["task_id"])
 
     def refused(self, refusal: Refusal) -> tuple[int, JSON]:
-        status, code = ANSWERS[refusal.reason]
-        # Seen live: a refusal has no ``data`` key.
-        return status, {"code": code, "message": refusal.message, "request_id": str(uuid.uuid4())}
+        return refused(refusal)
 
 
-def _envelope(data: object) -> JSON:
-    return {"code": 0, "message": "SUCCEED", "request_id": str(uuid.uuid4()), "data": data}
+def _deduction(task: Task) -> JSON:
+    """``final_balance_deduction`` belongs to accounts that pay in money; this one pays in units."""
+    return {"final_unit_deduction": plain(task.wish.units)}
+
+
+def _item(desk: Desk, task: Task) -> JSON:
+    item = {
+        **head(task),
+        "task_status_msg": task.status_message,
+        "watermark_info": {"enabled": task.wish.watermark},
+    }
+    if task.wish.parent is not None and KINDS[task.wish.kind].tells_parent:
+        item["task_info"] = {**item["task_info"], "parent_video": _parent(desk, task)}
+    if item["task_status"] == "succeed":
+        item |= {"task_result": _result(desk, task), **_deduction(task)}
+    return item
+
+
+def _parent(desk: Desk, task: Task) -> JSON:
+    parent = task.wish.parent
+    assert parent is not None
+    origin = desk.service.task(parent.task_id)
+    url = parent.url or (desk.link(origin, origin.files("video")[0]) if origin else "")
+    return {"id": parent.video_id, "url": url, "duration": f"{parent.seconds:.1f}"}
+
+
+def _result(desk: Desk, task: Task) -> JSON:
+    result: JSON = {}
+    length = f"{task.wish.seconds:.1f}"
+    if "video" in task.wish.media:
+        result["videos"] = videos(desk, task, lengths=KINDS[task.wish.kind].lengths)
+    if "image" in task.wish.media:
+        result["images"] = [{"index": number, **image} for number, image in enumerate(images(desk, task))]
+    if "audio" in task.wish.media:
+        result["audios"] = [
+            {
+                "id": f"{task.task_id}-a", "url_mp3": mp3, "url_wav": wav, "duration_mp3": length,
+                "duration_wav": length,
+            }
+            for mp3, wav in sounds(desk, task)
+        ]  # fmt: skip
+    return result
 
 
 def _whole(query: Mapping[str, str], name: str, default: int, highest: int) -> int:

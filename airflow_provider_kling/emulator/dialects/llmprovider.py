@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from airflow_provider_kling.emulator import fields
-from airflow_provider_kling.emulator.dialects.base import JSON, head, videos
-from airflow_provider_kling.emulator.fields import Fields, invalid
-from airflow_provider_kling.emulator.refusals import Reason, Refusal
-from airflow_provider_kling.emulator.settings import Settings
-from airflow_provider_kling.emulator.task import Task, Wish
-
-MODELS = ("kling-video-v1", "kling-video-v1-6")
-KNOWN = (
-    "model", "prompt", "negative_prompt", "cfg_scale", "mode", "camera_control", "aspect_ratio", "duration",
-    "external_task_id",
-)  # fmt: skip
+from airflow_provider_kling.emulator.dialects.base import JSON, Answer, Desk, Endpoint, head, videos
+from airflow_provider_kling.emulator.reading import gateway
+from airflow_provider_kling.emulator.refusals import Reason, Refusal, not_found
+from airflow_provider_kling.emulator.task import Task
 
 # The statuses are documented as a list of meanings; which of them a duplicate, a moderated prompt or a full account
 # gets is a guess.
@@ -29,6 +19,7 @@ ANSWERS: dict[Reason, int] = {
     Reason.BAD_JSON: 400,
     Reason.INVALID_FIELD: 422,
     Reason.UNKNOWN_MODEL: 422,
+    Reason.RETIRED: 422,
     Reason.DUPLICATE: 400,
     Reason.NOT_FOUND: 404,
     Reason.NO_ROUTE: 404,
@@ -40,57 +31,36 @@ ANSWERS: dict[Reason, int] = {
     Reason.UNAVAILABLE: 503,
     Reason.TIMEOUT: 504,
 }
+_READERS = {"text2video": gateway.text2video, "image2video": gateway.image2video}
 
 
 class LLMProviderDialect:
     """The ``llmprovider`` dialect."""
 
     name = "llmprovider"
-    create_path = "/v1/videos/text2video"
-    get_path = "/v1/task/{task_id}"
-    list_path: str | None = None
+    prefix = "llmprovider"
     takes_jwt = False
+    endpoints = (
+        *(Endpoint("POST", f"/v1/videos/{kind}", "create", kind) for kind in _READERS),
+        Endpoint("GET", "/v1/task/{task_id}", "get"),
+    )
 
-    def wish(self, body: JSON, settings: Settings) -> Wish:
-        given = Fields(body, KNOWN)
-        # The page marks every field as optional but these two.
-        model = given.text("model")
-        if not model:
-            raise invalid("model", "is required")
-        if model not in MODELS and model not in settings.extra_models:
-            raise Refusal(Reason.UNKNOWN_MODEL, f"model {model!r} does not exist", field="model")
-        prompt = given.text("prompt", fields.PROMPT_LIMIT)
-        if not prompt.strip():
-            raise invalid("prompt", "is required")
-        given.text("negative_prompt", fields.PROMPT_LIMIT)
-        given.number("cfg_scale", 0, 1)
-        # Kling's own limits on camera control (one axis; kling-v1, std, 5 s) are not on this page, so not enforced.
-        camera_type, camera = fields.camera(given)
-        return Wish(
-            prompt=prompt,
-            model=model,
-            mode=given.choice("mode", ("std", "pro"), "std"),
-            seconds=int(given.choice("duration", ("5", "10"), "5")),
-            aspect_ratio=given.choice("aspect_ratio", fields.ASPECT_RATIOS, "16:9"),
-            external_task_id=given.text("external_task_id") or None,
-            camera_type=camera_type,
-            camera=camera,
-        )
+    def create(self, desk: Desk) -> Answer:
+        task = desk.service.create(desk.account, _READERS[desk.subject](desk.body(), desk.shop))
+        return Answer(head(task), (task,))
 
-    def created(self, task: Task) -> JSON:
-        return head(task)
+    def get(self, desk: Desk) -> Answer:
+        task = desk.service.find(desk.account, desk.path["task_id"])
+        return Answer(_item(desk, task), (task,))
 
-    def shown(self, task: Task, video_url: str) -> JSON:
-        item = {**head(task), "task_status_msg": task.status_message}
-        if item["task_status"] == "succeed":
-            item["task_result"] = videos(task, video_url, watermark=False)
-        return item
-
-    def listed(self, tasks: list[tuple[Task, str]]) -> JSON:
+    def list(self, desk: Desk) -> Answer:
         raise NotImplementedError("llmprovider documents no list")
 
-    def page(self, query: Mapping[str, str]) -> tuple[int, int]:
-        raise NotImplementedError("llmprovider documents no list")
+    def external_task_id(self, body: JSON) -> object:
+        return body.get("external_task_id")
+
+    def none_found(self, desk: Desk) -> Answer:
+        raise not_found(desk.path["task_id"])
 
     def refused(self, refusal: Refusal) -> tuple[int, JSON]:
         status = ANSWERS[refusal.reason]
@@ -98,3 +68,10 @@ class LLMProviderDialect:
         # The shape of an error is not documented; this is what gateways of the one-api family answer.
         error = {"message": refusal.message, "type": kind, "param": refusal.field, "code": refusal.reason.value}
         return status, {"error": error}
+
+
+def _item(desk: Desk, task: Task) -> JSON:
+    item = {**head(task), "task_status_msg": task.status_message}
+    if item["task_status"] == "succeed":
+        item["task_result"] = {"videos": videos(desk, task)}
+    return item

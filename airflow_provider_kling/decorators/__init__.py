@@ -1,0 +1,1 @@
+"""Decorators: a function says what to make, and the task makes it."""

@@ -1,0 +1,1 @@
+"""What users see in Airflow's UI beside Airflow's own pages: the gallery of videos."""

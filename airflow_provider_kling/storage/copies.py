@@ -1,0 +1,84 @@
+"""Copies of landed files: how a video comes under a new name without being downloaded again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_provider_kling.storage.landing import kind_of, part_of, put, size_of, still_there, targets
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    from airflow_provider_kling.lifecycle.paths import Place
+    from airflow_provider_kling.storage.landing import Landed
+
+_KINDS = {"videos": ("mp4",), "images": ("image",), "audios": ("mp3", "wav")}
+
+
+class Copy(NamedTuple):
+    """
+    A copy that is written, but not under its own name yet.
+
+    :param part: where it is.
+    :param size: in bytes.
+    """
+
+    part: ObjectStoragePath
+    target: ObjectStoragePath
+    size: int
+
+
+def copies(landed: Landed, made: Sequence[str], place: Place) -> list[Copy]:
+    """
+    Copy landed files beside their new places; nothing there is overwritten yet.
+
+    :param landed: where they are.
+    :param made: for each file of the task, in which list of the manifest it is.
+    :returns: nothing where a file is gone or has changed, or not all of the task's files were landed.
+    """
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    suffixes = [file.path.rpartition(".")[2] for file in landed]
+    # At a path that people chose may be fewer files than there are, and with another suffix.
+    if len(suffixes) != len(made) or any(kind_of(a) not in _KINDS[b] for a, b in zip(suffixes, made, strict=True)):
+        return []
+    if not still_there(landed):
+        return []
+    found: list[Copy] = []
+    try:
+        for number, target in targets(place, suffixes):
+            found.append(Copy(part_of(target), target, landed[number].size))
+            _copy(ObjectStoragePath(landed[number].path), found[-1])
+    except BaseException:
+        dropped(found)
+        raise
+    return found
+
+
+def _copy(source: ObjectStoragePath, copy: Copy) -> None:
+    copy.target.parent.mkdir(parents=True, exist_ok=True)
+    if source.fs == copy.part.fs:
+        # Within an object store nothing is sent through this machine.
+        source.fs.cp_file(source.path, copy.part.path)
+    else:
+        with source.open("rb") as read, copy.part.open("wb") as write:  # type: ignore[no-untyped-call]
+            shutil.copyfileobj(read, write, 1024 * 1024)
+    if size_of(copy.part) != copy.size:
+        raise OSError(f"the copy of {source} has not all of its bytes")
+
+
+def moved(found: Sequence[Copy]) -> Landed:
+    """Give copies their own names."""
+    try:
+        return tuple(put(copy.part, copy.target, copy.size) for copy in found)
+    except BaseException:
+        dropped(found)
+        raise
+
+
+def dropped(found: Sequence[Copy]) -> None:
+    """Delete what has not been moved to its place."""
+    for copy in found:
+        copy.part.unlink(missing_ok=True)

@@ -1,0 +1,307 @@
+"""The parts of the gallery that need no Airflow around them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_kling.links import pages
+from airflow_provider_kling.plugins import files, paging
+from airflow_provider_kling.plugins.clips import STATUSES, Clip, clips_of
+from airflow_provider_kling.plugins.files import Manifests, NoFileError, shown
+from airflow_provider_kling.plugins.paging import Cursor, Wanted, page
+from airflow_provider_kling.plugins.ranges import NotSatisfiable, Part, part_of
+from airflow_provider_kling.plugins.rows import Place, Position, Row
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=4),
+    max_leaves=12,
+)
+NAMES = (
+    "version",
+    "clips",
+    "items",
+    "videos",
+    "task_status",
+    "output_paths",
+    "paths",
+    "position",
+    "status",
+    "error",
+    "url",
+)
+SUMMARY = st.dictionaries(
+    st.sampled_from(NAMES), ANYTHING | st.lists(st.dictionaries(st.sampled_from(NAMES), ANYTHING))
+)
+
+
+# --- ranges ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "part"),
+    [
+        (None, None),
+        ("bytes=0-0", Part(0, 1)),
+        ("bytes=2-", Part(2, 8)),
+        ("bytes=-3", Part(7, 3)),
+        ("bytes=-99", Part(0, 10)),
+        ("bytes=8-99", Part(8, 2)),
+        ("bytes=5-4", None),
+        ("bytes=0-1,3-4", None),
+        ("bytes=-", None),
+        ("items=0-1", None),
+        ("bytes=" + "9" * 5000 + "-", None),
+    ],
+)
+def test_ranges(header: str | None, part: Part | None) -> None:
+    assert part_of(header, 10) == part
+
+
+@pytest.mark.parametrize("header", ["bytes=10-", "bytes=99-100", "bytes=-0"])
+def test_ranges_after_the_end(header: str) -> None:
+    with pytest.raises(NotSatisfiable):
+        part_of(header, 10)
+
+
+@given(st.text() | st.from_regex(r"bytes=\d{0,6}-\d{0,6}", fullmatch=True), st.integers(0, 100_000))
+def test_a_part_is_inside_the_file(header: str, size: int) -> None:
+    try:
+        part = part_of(header, size)
+    except NotSatisfiable:
+        return
+    assert part is None or (0 <= part.start < size and 0 < part.length <= size - part.start)
+
+
+# --- clips ----------------------------------------------------------------------------------------------------------
+
+
+@given(SUMMARY | st.none(), ANYTHING | SUMMARY, st.none() | st.lists(ANYTHING | SUMMARY), st.text() | st.none())
+def test_whatever_an_xcom_holds_is_no_error(summary: Any, result: Any, lines: Any, state: str | None) -> None:
+    for clip in clips_of(summary, result, lines, state):
+        assert clip.status in STATUSES
+
+
+def told(**facts: Any) -> dict[str, Any]:
+    return {"version": 1, "clips": [{"position": 0, "status": "running", "task_id": "t", **facts}]}
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        ("running", "running"),
+        ("deferred", "running"),
+        ("up_for_retry", "running"),
+        ("failed", "failed"),
+        (None, "running"),
+    ],
+)
+def test_airflow_knows_of_a_killed_worker_what_it_could_not_tell(state: str | None, status: str) -> None:
+    (clip,) = clips_of(told(), None, None, state)
+
+    assert clip.status == status
+    assert bool(clip.error) == (status == "failed")
+
+
+def test_the_manifests_of_a_batch_win_and_the_summary_tells_the_rest() -> None:
+    summary = {
+        "model": "kling-v2-6",
+        "clips": [{"position": 0, "status": "done", "key": "a"}, {"position": 2, "status": "failed", "error": "why"}],
+    }
+    lines = [
+        {
+            "position": 0,
+            "task_status": "succeed",
+            "videos": [{"url": None, "duration": 5}],
+            "output_paths": ["/x/1.mp4"],
+        },
+        {"position": 1, "task_status": "failed", "videos": [], "output_paths": [], "error": "moderated"},
+    ]
+
+    first, second, third = clips_of(summary, None, lines, "failed")
+
+    assert (first.status, first.key, first.model, first.path) == ("done", "a", "kling-v2-6", "/x/1.mp4")
+    assert (second.status, second.error) == ("failed", "moderated")
+    assert (third.position, third.status, third.error) == (2, "failed", "why")
+
+
+def test_what_moderation_refused_is_told_apart_with_its_reason() -> None:
+    refused = {"task_status": "failed", "videos": [], "output_paths": [], "error": "risk control", "moderated": True}
+    summary = {"clips": [{"position": 0, "status": "moderated", "error": "policy"}]}
+    lines = [{**refused, "position": 0}, {**refused, "position": 1, "task_status": "skipped"}]
+
+    ways = [
+        *clips_of(None, refused, None, "success"),
+        *clips_of(summary, None, None, "skipped"),
+        *clips_of(None, None, lines, "success"),
+    ]
+
+    assert [clip.status for clip in ways] == ["moderated"] * 4
+    assert [clip.error for clip in ways] == ["risk control", "policy", "risk control", "risk control"]
+    assert [Wanted(status="moderated")(clip) for clip in ways] == [True] * 4
+    assert not any(Wanted(status="failed")(clip) for clip in ways)
+
+
+def test_a_task_of_several_files_has_a_number_for_each_and_one_price() -> None:
+    paths = ["/x/a.png", "/x/a-2.png"]
+
+    clips = clips_of(told(status="done", paths=paths, units="3", estimate={"units": 3}), None, None, "success")
+
+    assert [(clip.number, clip.path, clip.units) for clip in clips] == [("0", paths[0], 3), ("0-2", paths[1], None)]
+
+
+# --- pages ----------------------------------------------------------------------------------------------------------
+
+
+def rows_of(sizes: list[int]) -> list[Row]:
+    newest = datetime(2026, 11, 24, tzinfo=UTC)
+    return [
+        Row(
+            Place("d", f"r{number}", "t", -1),
+            Position(newest - timedelta(minutes=number), number, "t", -1),
+            {"clips": [{"position": i, "status": "done" if i % 3 else "failed"} for i in range(size)]},
+            *(None, "success", 1, None, None, None),
+        )
+        for number, size in enumerate(sizes)
+    ]
+
+
+@given(st.lists(st.integers(0, 7), max_size=30), st.integers(1, 9), st.sampled_from([None, "failed"]))
+def test_pages_hold_each_clip_once(sizes: list[int], size: int, status: str | None) -> None:
+    rows = rows_of(sizes)
+
+    def fetch(after: Position | None, limit: int) -> list[Row]:
+        # Tuples compare as the query does; the order is descending.
+        return [row for row in rows if after is None or row.position < after][:limit]
+
+    def clips(row: Row) -> list[Clip]:
+        return clips_of(row.summary, None, None, row.state)
+
+    wanted = Wanted(status)
+    expected = [(row.place, clip.number) for row in rows for clip in clips(row) if wanted(clip)]
+    seen: list[Any] = []
+    cursor: Cursor | None = None
+    while True:
+        found = page(fetch, clips, wanted, cursor, size)
+        seen += [(row.place, clip.number) for row, clip in found.clips]
+        if found.cursor is None:
+            break
+        assert len(found.clips) == size
+        cursor = Cursor.read(found.cursor.text())
+    assert seen == expected
+
+
+def test_one_answer_reads_a_bounded_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "MOST_ROWS", 5)
+    rows = rows_of([1] * 12)
+
+    found = page(
+        lambda after, limit: [row for row in rows if after is None or row.position < after][:limit],
+        lambda row: clips_of(row.summary, None, None, row.state),
+        Wanted(words="no such thing"),
+        None,
+        24,
+    )
+
+    assert (found.clips, found.searched) == ([], rows[4].position.timestamp)
+    assert found.cursor is not None
+    assert found.cursor.position == rows[4].position
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_manifest_is_read_again_only_when_it_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, manifests = tmp_path / "m.jsonl", Manifests()
+    reads: list[int] = []
+    read = files._read_lines
+
+    def counted(found: Any, size: int) -> Any:
+        reads.append(size)
+        return read(found, size)
+
+    monkeypatch.setattr(files, "_read_lines", counted)
+    path.write_text('{"position": 0}\n')
+
+    first = manifests.lines(str(path))
+
+    assert first == [{"position": 0}]
+    assert manifests.lines(str(path)) is first
+    path.write_text('{"position": 0}\n{"position": 1}\n')
+    assert len(manifests.lines(str(path)) or ()) == 2
+    assert len(reads) == 2
+    path.write_text("not JSON\n")
+    assert manifests.lines(str(path)) is None
+    assert manifests.lines(str(tmp_path / "none.jsonl")) is None
+    assert manifests.lines("/etc/passwd") is None
+
+
+@pytest.mark.parametrize(
+    "path", ["http://127.0.0.1:1/x.mp4", "https://h/x.mp4", "simplecache::file:///x.mp4", "ftp://h/x", "reference://x"]
+)
+def test_no_other_place_is_read(path: str) -> None:
+    with pytest.raises(NoFileError, match="does not read from"):
+        files.media(path)
+
+
+def test_a_connection_is_not_shown() -> None:
+    assert shown("s3://aws_conn@bucket/clips/a.mp4") == "s3://bucket/clips/a.mp4"
+    assert shown("/disk/a.mp4") == "/disk/a.mp4"
+
+
+# --- what Airflow is told -------------------------------------------------------------------------------------------
+
+
+def test_addresses_below_a_path_quote_what_they_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://host/air/flow/")
+
+    assert pages.gallery_page() == "/air/flow/kling/"
+    assert pages.task_page("d", "manual__2026-11-24T00:00:00+00:00", "g.t", 3) == (
+        "/air/flow/kling/task/d/manual__2026-11-24T00%3A00%3A00%2B00%3A00/g.t/3"
+    )
+
+
+def test_airflow_is_told_of_an_entry_in_the_navigation_and_of_a_tab_where_it_can_be_scoped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from airflow_provider_kling.plugins import kling
+
+    for version, destinations in {
+        "3.0.6": [],
+        "3.1.8": ["nav"],
+        "3.3.2": ["nav"],
+        "3.4.0b2": ["nav", "task_instance"],
+    }.items():
+        monkeypatch.setattr("airflow.__version__", version)
+        views = kling._views()
+        assert [view["destination"] for view in views] == destinations
+        assert all("applies_to" in view for view in views if view["destination"] == "task_instance")
+    assert kling.KlingPlugin.external_views is kling.KlingPlugin().external_views
+
+
+def test_importing_the_plugin_brings_nothing_heavy_and_takes_less_than_five_milliseconds() -> None:
+    script = (
+        "import json, sys, time, airflow.sdk, airflow.plugins_manager, airflow.providers.common.compat.sdk\n"
+        "from airflow.providers.common.compat.sdk import conf\n"
+        "before, begin = set(sys.modules), time.perf_counter()\n"
+        "import airflow_provider_kling.plugins.kling as plugin\n"
+        "took = time.perf_counter() - begin\n"
+        "print(json.dumps([took, sorted(set(sys.modules) - before)]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    took, modules = json.loads(done.stdout.splitlines()[-1])
+    assert not [
+        name for name in modules if name.partition(".")[0] in ("fastapi", "starlette", "sqlalchemy", "pydantic")
+    ]
+    assert len(modules) <= 4
+    # The figure itself is in benchmarks/RESULTS.md: a busy machine says nothing.
+    assert took < 0.5
