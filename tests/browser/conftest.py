@@ -14,7 +14,7 @@ from tests.airflow.fixtures import Stand
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # No sandbox, for in a container there is none; and nothing that would call out of this machine.
-_ARGUMENTS = (
+ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -38,7 +38,7 @@ def chromium() -> str:
 def page(chromium: str, local_airflow: Stand, tmp_path: Path) -> Iterator[Page]:
     """Open an empty page whose relative addresses are Airflow's; a failed test leaves a screenshot."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(_ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
         page = browser.new_page(base_url=local_airflow.airflow.url, viewport={"width": 1200, "height": 900})
         page.set_default_timeout(20_000)
         try:
