@@ -24,7 +24,8 @@ pytestmark = [pytest.mark.airflow, needs_forms]
 DAGS = Path(__file__).parent / "approval_dags"
 PROMPT = "A <b>cat</b> on a fence `![x](https://example.com/x.png)`"
 WAITING = ("awaiting_input", "deferred")
-# An answer within a moment of the question may make Airflow retry or fail the task (apache/airflow#71580).
+# An answer that comes before the scheduler knows that the worker has ended may make Airflow retry or fail the task
+# (apache/airflow#71580).
 PAUSE = 4.0
 
 
@@ -59,7 +60,7 @@ class Run:
 
     def __init__(self, stand: Stand, name: str, conf: dict[str, Any] | None = None) -> None:
         stand.emulator.reset()
-        self.emulator = stand.emulator
+        self.airflow, self.emulator = stand
         self.dag_id = f"approve_{name}"
         self.api = stand.airflow.api
         self.run_id = self.api.trigger(self.dag_id, conf)
@@ -70,6 +71,7 @@ class Run:
     def asked(self, map_index: int = -1) -> dict[str, Any]:
         """Return the form once it is there, and the task waits for the answer."""
         self.until(lambda: self.state(map_index) in WAITING and self._is_open(map_index))
+        self.until(lambda: not self.airflow.pids()["tasks"])
         time.sleep(PAUSE)
         return self.api.form(self.dag_id, self.run_id, "make", map_index)
 

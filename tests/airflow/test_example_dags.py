@@ -33,7 +33,7 @@ EXAMPLES = [
 
 # Parse every file with the network gone; the first import of Airflow is not the DAG's doing.
 _PARSE = """
-import json, socket, sys, time
+import json, socket, sys
 
 def refuse(*_):
     raise AssertionError("a DAG file reached for the network")
@@ -44,10 +44,8 @@ from airflow.sdk import DAG, BaseSensorOperator, task
 
 report = {}
 for path in sys.argv[1:]:
-    began = time.perf_counter()
     bag = DagBag(path, load_op_links=False)
-    seconds = time.perf_counter() - began
-    report[path] = {"errors": bag.import_errors, "dags": list(bag.dags), "seconds": seconds}
+    report[path] = {"errors": bag.import_errors, "dags": list(bag.dags)}
 print("\\n@@" + json.dumps(report))
 """
 
@@ -260,8 +258,6 @@ def test_parse_alone(tmp_path: Path) -> None:
     report = json.loads(done.stdout.rpartition("@@")[2])
     assert {path: found["errors"] for path, found in report.items()} == {str(path): {} for path in EXAMPLES}
     assert [found["dags"] for found in report.values()] == [[path.stem] for path in EXAMPLES]
-    # Measured: 54 ms for the first, which imports the operators, 30 and 4 for the others. Shared machines stall.
-    assert max(found["seconds"] for found in report.values()) < 1.0
 
 
 def _assert_plays(path: Path, seconds: float, ratio: float) -> None:

@@ -16,7 +16,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow_provider_kling.compat.versions import airflow_is_at_least
 from airflow_provider_kling.get_provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
 from airflow_provider_kling.storage.manifest import KlingManifest
-from tests.airflow.fixtures import Stand
+from tests.airflow.fixtures import SPEED, Stand
 from tests.rig import needs_store
 
 pytestmark = pytest.mark.airflow
@@ -54,6 +54,8 @@ def test_connection_form(stand: Stand) -> None:
 def test_runs_and_clear(stand: Stand) -> None:
     """Four wishes are four charges, waited for in the triggerer; a clear takes the same videos up again."""
     api, emulator = stand.airflow.api, stand.emulator
+    # Ten seconds of ours, so that no deferral is over before it is seen.
+    emulator.settings.generation_seconds = 10 * SPEED
     runs = {dag_id: api.trigger(dag_id) for dag_id in (MAPPED, TWO_STEPS)}
     states, triggers = _watch(stand, runs)
     assert {api.run(dag_id, run_id)["state"] for dag_id, run_id in runs.items()} == {"success"}

@@ -19,7 +19,8 @@ pytestmark = [pytest.mark.airflow, pytest.mark.browser, needs_forms]
 DAG_ID = "example_kling_review"
 PROMPT = "Close-up of a paper boat on a rain-soaked street, soft light"
 HOSTILE = '<img src=x onerror="document.title=1"> **bold** ```` [link](https://example.com) `'
-# An answer within a moment of the question may make Airflow retry or fail the task (apache/airflow#71580).
+# An answer that comes before the scheduler knows that the worker has ended may make Airflow retry or fail the task
+# (apache/airflow#71580).
 PAUSE = 4.0
 
 
@@ -29,6 +30,7 @@ class Run:
     def __init__(self, page: Page, stand: Stand, **conf: str) -> None:
         stand.emulator.reset()
         self.page = page
+        self.airflow = stand.airflow
         self.api = stand.airflow.api
         self.emulator = stand.emulator
         self.run_id = self.api.trigger(DAG_ID, dict(conf))
@@ -38,12 +40,16 @@ class Run:
     def open(self, task_id: str) -> None:
         """Open the form of a task once it waits for people."""
         until = time.monotonic() + 90
-        while self.state(task_id) not in ("awaiting_input", "deferred") or not self._is_open(task_id):
+        while not self._waits(task_id):
             assert time.monotonic() < until, self.api.states(DAG_ID, self.run_id)
             time.sleep(0.3)
         time.sleep(PAUSE)
         self.page.goto(f"/dags/{DAG_ID}/runs/{quote(self.run_id)}/tasks/{task_id}/required_actions")
         expect(self.page.get_by_role("button", name="Approve")).to_be_visible(timeout=30_000)
+
+    def _waits(self, task_id: str) -> bool:
+        is_deferred = self.state(task_id) in ("awaiting_input", "deferred") and self._is_open(task_id)
+        return is_deferred and not self.airflow.pids()["tasks"]
 
     def _is_open(self, task_id: str) -> bool:
         try:

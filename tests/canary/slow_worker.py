@@ -24,7 +24,7 @@ from airflow_provider_kling.storage import download
 from tests.canary import short_pauses
 from tests.rig import Instance
 
-TIMEOUT = 2.0
+TIMEOUT = 4.0
 # A bomb must be stopped by its size.
 _PATIENT = 20.0
 # So that a worker without limits ends in MemoryError, and not the machine.

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.airflow
 
 # The scheduler starts a task in the triggerer, and dag.test() has none.
 IN_ONE_PROCESS = [way for way in WAYS if way != "from_trigger"]
-PACE = Pace(timeout=0.9, poke=0.5, sense=1.6, poll_interval=0.2, reschedule=0.2, retries=0)
+PACE = Pace(timeout=0.9, poke=0.5, sense=3.0, poll_interval=0.2, reschedule=0.2, retries=0)
 LONGEST_PAUSE = 0.2
 EACH = 2
 LANDING = ("land", "defer", "batch")

@@ -23,12 +23,10 @@ def python(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
 
 
-def test_it_starts_and_stops_quickly_and_twice() -> None:
+def test_it_starts_and_stops_twice() -> None:
     emulator = KlingEmulator()
     for _ in range(2):
-        started = time.monotonic()
         emulator.start()
-        assert time.monotonic() - started < 2
         assert requests.get(emulator.url, timeout=10).ok
         emulator.stop()
     emulator.stop()

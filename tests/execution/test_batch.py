@@ -321,7 +321,7 @@ def test_slots_are_filled_before_videos_are_landed(emulator: KlingEmulator, batc
 
 
 def test_several_videos_are_landed_at_once(emulator: KlingEmulator, batch: Batch) -> None:
-    seconds = 0.5
+    seconds = 2.0
     emulator.faults.add(Fault("stall", on="download", seconds=seconds, times=4))
 
     assert batch(PROMPTS[:4], deferrable=True).run()["succeeded"] == 4

@@ -41,7 +41,8 @@ def test_an_answer_byte_by_byte_ends_with_the_timeout(
     answer = drip(http(FLAT * 9)) if part == "head" else [http(b" " * 99)[:-99], *drip(b" " * 99)]
     with RawHost(answer) as host, elapsed() as seconds, pytest.raises(KlingConnectionError, match="gave no answer"):
         poll(monkeypatch, host, asynchronous=asynchronous, timeout=1)
-    assert seconds[0] < 1.5
+    # All of it would take twenty.
+    assert seconds[0] < 6
 
 
 @both

@@ -288,20 +288,18 @@ def test_airflow_is_told_of_an_entry_in_the_navigation_and_of_a_tab_where_it_can
     assert kling.KlingPlugin.external_views is kling.KlingPlugin().external_views
 
 
-def test_importing_the_plugin_brings_nothing_heavy_and_takes_less_than_five_milliseconds() -> None:
+def test_importing_the_plugin_brings_nothing_heavy() -> None:
+    """What that takes is in benchmarks/RESULTS.md."""
     script = (
-        "import json, sys, time, airflow.sdk, airflow.plugins_manager, airflow.providers.common.compat.sdk\n"
+        "import json, sys, airflow.sdk, airflow.plugins_manager, airflow.providers.common.compat.sdk\n"
         "from airflow.providers.common.compat.sdk import conf\n"
-        "before, begin = set(sys.modules), time.perf_counter()\n"
+        "before = set(sys.modules)\n"
         "import airflow_provider_kling.plugins.kling as plugin\n"
-        "took = time.perf_counter() - begin\n"
-        "print(json.dumps([took, sorted(set(sys.modules) - before)]))\n"
+        "print(json.dumps(sorted(set(sys.modules) - before)))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    took, modules = json.loads(done.stdout.splitlines()[-1])
+    modules = json.loads(done.stdout.splitlines()[-1])
     assert not [
         name for name in modules if name.partition(".")[0] in ("fastapi", "starlette", "sqlalchemy", "pydantic")
     ]
     assert len(modules) <= 4
-    # The figure itself is in benchmarks/RESULTS.md: a busy machine says nothing.
-    assert took < 0.5
