@@ -74,7 +74,7 @@ def test_truncated_json(client: Client) -> None:
 def test_a_stall_holds_the_answer_and_nobody_else(client: Client) -> None:
     client.emulator.faults.add(Fault("stall", seconds=30))
     with pytest.raises(requests.Timeout):
-        client.create(timeout=0.3)
+        client.create(timeout=1.5)
     assert paid(client) == 1
     assert client.emulator.journal[0].task_id == client.emulator.tasks[0].task_id
     started = time.monotonic()

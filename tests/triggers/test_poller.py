@@ -174,7 +174,7 @@ def test_what_is_not_on_the_list_is_looked_at_alone(kling: KlingEmulator, connec
     connect("kling")
     task_ids = submit(40)
 
-    verdicts = wait_for_all([*task_ids, "nowhere"], most=3)
+    verdicts = wait_for_all([*task_ids, "nowhere"], most=6)
 
     assert all(isinstance(verdict, Done) for verdict in verdicts[:-1])
     assert isinstance(verdicts[-1], Failed)
@@ -199,14 +199,14 @@ def test_retry_after_holds_for_all_waiters_of_the_account(kling: KlingEmulator, 
     connect("llmprovider")
     kling.settings.generation_seconds = 0
     task_ids = submit(20)
-    kling.faults.add(Fault("rate_limited", on="get", retry_after=1))
+    kling.faults.add(Fault("rate_limited", on="get", retry_after=3))
 
     wait_for_all(task_ids)
 
     gets = kling.journal_for("get")
     refused_at = next(entry.wall for entry in gets if entry.status == 429)
     # Polls that were out already when the answer came are no fault.
-    early = [entry for entry in gets if refused_at + 0.3 < entry.wall < refused_at + 0.95]
+    early = [entry for entry in gets if refused_at + 1.5 < entry.wall < refused_at + 2.95]
     assert early == []
 
 
@@ -224,7 +224,7 @@ def test_a_retry_after_of_hours_does_not_hide_a_deadline(
 
 @pytest.mark.parametrize(
     "fault",
-    [Fault("rate_limited", on="list", retry_after=1, times=99), Fault("error_before", on="list", times=99)],
+    [Fault("rate_limited", on="list", retry_after=3, times=99), Fault("error_before", on="list", times=99)],
     ids=lambda fault: fault.kind,
 )
 def test_a_list_in_trouble_is_left_alone(kling: KlingEmulator, connect: Connect, fault: Fault) -> None:
@@ -239,7 +239,7 @@ def test_a_list_in_trouble_is_left_alone(kling: KlingEmulator, connect: Connect,
     if fault.retry_after:
         # It holds for the single polls as well.
         polls = [entry.wall - refused.wall for entry in kling.journal_for("get")]
-        assert not [after for after in polls if 0.3 < after < 0.95]
+        assert not [after for after in polls if 1.5 < after < 2.95]
 
 
 def test_a_replaced_key_is_read_again(kling: KlingEmulator, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,9 +294,9 @@ def test_a_refused_key_spoils_no_look_under_way(kling: KlingEmulator, connect: C
 
     async def race() -> tuple[list[PollAgain], Verdict]:
         async with nothing_left_behind():
-            kling.faults.add(Fault("stall", on="get", seconds=0.6))
+            kling.faults.add(Fault("stall", on="get", seconds=3.0))
             first = asyncio.ensure_future(polls(slow))
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(1.0)
             kling.faults.add(Fault("unauthorized", on="get"))
             verdict = await wait(refused, interval=0.05)
             *before, last = await first
@@ -332,9 +332,9 @@ def test_a_stalled_account_does_not_delay_another(kling: KlingEmulator, connect:
 def test_many_looks_at_a_slow_server_wait_here_and_do_not_time_out(kling: KlingEmulator, connect: Connect) -> None:
     """Four rounds of fifty polls take longer than one answer may; the time before its turn is not the server's."""
     kling.settings.generation_seconds = 0
-    connect("llmprovider", extra={"dialect": "llmprovider", "timeout": 1.0})
+    connect("llmprovider", extra={"dialect": "llmprovider", "timeout": 3.0})
     task_ids = submit(200)
-    kling.faults.add(Fault("stall", on="get", seconds=0.4, times=200))
+    kling.faults.add(Fault("stall", on="get", seconds=1.0, times=200))
 
     verdicts = wait_for_all(task_ids, interval=0.05)
 
