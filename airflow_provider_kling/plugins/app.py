@@ -7,6 +7,7 @@ the files of the pages themselves are open, as Airflow's own are.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -16,7 +17,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, FastAPI, Header, HTTPException, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, StreamingResponse
-from pydantic import AwareDatetime, BeforeValidator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 from airflow_provider_kling.plugins import rows
 from airflow_provider_kling.plugins.access import INSTANCE_OF_DAG, XCOM_OF_DAG, readable
@@ -49,6 +50,17 @@ _gallery = Gallery()
 Text = Annotated[str | None, Query(max_length=300)]
 # In the tab of a task that is not mapped, Airflow 3.4 leaves the place for it as it is.
 _UNMAPPED = BeforeValidator(lambda given: "-1" if given == "{MAP_INDEX}" else given)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Return it as the database takes it; where its zone puts it out of all years, it is no date."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is out of all years") from error
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 MapIndex = Annotated[int, _UNMAPPED, InPath(ge=-1, le=1_000_000)]
 
 
@@ -120,8 +132,8 @@ def videos(
     run_id: Text = None,
     words: Text = None,
     status: Annotated[str | None, Query(pattern="^(running|done|failed|moderated)$")] = None,
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
     cursor: Annotated[str | None, Query(max_length=1000)] = None,
     size: Annotated[int, Query(ge=1, le=100)] = 24,
 ) -> dict[str, Any]:

@@ -225,10 +225,10 @@ def _with_files(clip: Clip, paths: Sequence[Any], urls: Sequence[str | None]) ->
 def _seen_with(clip: Clip, state: str | None) -> Clip:
     if clip.status not in RUNNING or state not in _ENDED:
         return clip
-    if state == "success":
-        return replace(clip, status="submitted") if clip.status != "submitted" else clip
     if clip.status in ("waiting", "approval"):
         return replace(clip, status="failed", error="The task ended before this one was submitted.")
+    if state == "success":
+        return replace(clip, status="submitted") if clip.status != "submitted" else clip
     why = (
         f"The task instance ended as {state} before the video did. What was paid for is taken up by a retry or a clear."
     )
@@ -275,7 +275,9 @@ def _units_of(estimate: Any) -> float | None:
 def _moment(value: Any) -> datetime | None:
     try:
         moment = datetime.fromisoformat(value)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        # Days are added to it.
+        return moment if moment.year < datetime.max.year else None
     except (TypeError, ValueError, OverflowError):
         return None
 

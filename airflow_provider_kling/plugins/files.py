@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from threading import Lock
 from typing import Any
-from urllib.parse import urlsplit
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
@@ -88,9 +87,12 @@ def kind_of(path: str) -> str:
 
 def shown(path: str) -> str:
     """Return a path as people read it, without the connection in it."""
-    parts = urlsplit(path)
-    place = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{place}{parts.path}" if parts.scheme else path
+    # No urlsplit(): a path is no URL, may hold "#" and "?", and brackets that are no IPv6 address are no error.
+    scheme, separator, rest = path.partition("://")
+    if not separator:
+        return path
+    place, slash, name = rest.partition("/")
+    return f"{scheme}://{place.rpartition('@')[2]}{slash}{name}"
 
 
 def media(path: str) -> LandedMedia:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"(\d{1,6})(?:-\d{1,2})?", re.ASCII)
 _MOST_ON_A_PAGE = 500
 _BATCHES_KEPT = 64
+# Of lists and dicts within each other; a request of ours has four.
+_DEEPEST = 20
 
 
 class Gallery:
@@ -41,7 +43,7 @@ class Gallery:
             size,
         )
         return {
-            "clips": [_shown(row, clip) for row, clip in found.clips],
+            "clips": [_plain(_shown(row, clip)) for row, clip in found.clips],
             "next": found.cursor.text() if found.cursor else None,
             "searched_until": _iso(found.searched),
         }
@@ -53,7 +55,7 @@ class Gallery:
             return None
         summary, clips = row.summary or {}, self._clips(row)
         run = tables.run_of(session, place)
-        return {
+        told = {
             **place._asdict(),
             "state": row.state,
             "try_number": row.try_number,
@@ -70,6 +72,7 @@ class Gallery:
             "units": sum(clip.units or 0 for clip in clips) if any(clip.units is not None for clip in clips) else None,
             "clips": [_shown(row, clip) for clip in clips[first : first + _MOST_ON_A_PAGE]],
         }
+        return {str(name): _plain(value) for name, value in told.items()}
 
     def clip(self, session: Session, place: Place, number: str) -> Clip | None:
         """Return one clip, addressed by its number alone."""
@@ -135,6 +138,19 @@ def _counts(clips: list[Clip], summary: dict[str, Any]) -> dict[str, int]:
     for clip in clips:
         counts[clip.status] = counts.get(clip.status, 0) + 1
     return counts
+
+
+def _plain(value: Any, depth: int = _DEEPEST) -> Any:
+    """Return what JSON in UTF-8 can carry: one XCom that somebody wrote must not take the page from all others."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if not isinstance(value, (dict, list)):
+        return value
+    if depth == 0:
+        return None
+    if isinstance(value, list):
+        return [_plain(item, depth - 1) for item in value]
+    return {_plain(str(name)): _plain(item, depth - 1) for name, item in value.items()}
 
 
 def _iso(moment: datetime | None) -> str | None:

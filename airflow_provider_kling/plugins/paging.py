@@ -16,6 +16,7 @@ from airflow_provider_kling.plugins.rows import Position, Row
 _FIRST, _FURTHER = 40, 1000
 # One answer reads no more task instances than this, however few of them match; the page asks on from there.
 MOST_ROWS = 1000
+_LARGEST_ID = 2**31 - 1
 
 
 class Cursor(NamedTuple):
@@ -39,12 +40,18 @@ class Cursor(NamedTuple):
         try:
             timestamp, run, task, index, skip = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
             moment = datetime.fromisoformat(timestamp)
-            position = Position(
-                moment if moment.tzinfo else moment.replace(tzinfo=UTC), int(run), str(task), int(index)
-            )
+            moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+            position = Position(moment, _id(run), str(task).encode().decode(), _id(index))
             return cls(position, max(0, int(skip)))
         except (TypeError, ValueError, OverflowError) as error:
             raise ValueError("no cursor") from error
+
+
+def _id(value: object) -> int:
+    number = int(str(value))
+    if abs(number) > _LARGEST_ID:
+        raise ValueError("no database has such an id")
+    return number
 
 
 @dataclass(frozen=True, slots=True)

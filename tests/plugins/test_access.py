@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -115,21 +117,80 @@ def test_forged_addresses_lead_nowhere(gallery: GalleryServer, path: str) -> Non
     assert "import" not in answer.text
 
 
-@pytest.mark.parametrize("cursor", ["x", "W10", "e30", "WzEsMiwzXQ", "é", "9" * 900])
+def forged(*values: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        *("x", "W10", "e30", "WzEsMiwzXQ", "é", "9" * 900),
+        forged("2026-01-01T00:00:00+00:00", 10**30, "t", -1, 0),
+        forged("2026-01-01T00:00:00+00:00", 1, "t", 2**63 - 1, 1),
+        forged("2026-01-01T00:00:00+00:00", 1, "\ud800", -1, 0),
+        forged("0001-01-01T00:00:00+14:00", 1, "t", -1, 0),
+    ],
+)
 def test_a_forged_cursor_is_refused(gallery: GalleryServer, cursor: str) -> None:
     assert gallery.get("api/videos", "boss", params={"cursor": cursor}).status_code == 400
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+@pytest.mark.parametrize("name", ["since", "until"])
+def test_a_moment_out_of_all_years_is_refused(gallery: GalleryServer, name: str, moment: str) -> None:
+    assert gallery.get("api/videos", "boss", params={name: moment}).status_code == 422
+
+
 def rewrite(gallery: GalleryServer, clip: dict[str, Any], path: str) -> None:
     """Do as one who may write XComs and wants to read a file of the API server's."""
+
+    def change(summary: dict[str, Any]) -> dict[str, Any]:
+        summary["clips"][0]["paths"] = [path]
+        return summary
+
+    recorded(gallery, clip, change)
+
+
+def recorded(gallery: GalleryServer, clip: dict[str, Any], change: Callable[[Any], Any]) -> Any:
+    """Change what the task of a clip recorded, and return what it was."""
     with sqlite3.connect(gallery.airflow.home / "airflow.db") as database:
         where = "key=? AND dag_id=? AND run_id=? AND task_id=? AND map_index=?"
         key = (KEY, clip["dag_id"], clip["run_id"], clip["task_id"], clip["map_index"])
         ((value,),) = database.execute(f"SELECT value FROM xcom WHERE {where}", key).fetchall()
-        summary = json.loads(value)
-        summary["clips"][0]["paths"] = [path]
-        database.execute(f"UPDATE xcom SET value=? WHERE {where}", (json.dumps(summary), *key))
+        database.execute(f"UPDATE xcom SET value=? WHERE {where}", (json.dumps(change(json.loads(value))), *key))
     database.close()
+    return json.loads(value)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"paths": ["s3://[x/y.mp4"]},
+        {"paths": ["//[x]/y.mp4"]},
+        {"key": "\ud800"},
+        {"ended_at": "9999-12-31T23:59:59+00:00"},
+        "[" * 100_000,
+        {"request": {"a": "\ud800"}},
+        {"request": json.loads('{"a":' * 300 + "1" + "}" * 300)},
+        {"capability": "\ud800", "counts": {"\ud800": 99}},
+    ],
+    ids=["bracket", "host", "surrogate", "date", "deep text", "request", "deep request", "others"],
+)
+def test_what_one_task_wrote_takes_the_page_from_nobody(gallery: GalleryServer, odd: Any) -> None:
+    clip = landed(gallery, "daily_teaser")
+    others = len(clips(gallery))
+
+    def change(summary: Any) -> Any:
+        if isinstance(odd, dict):
+            return {**summary, **odd, "clips": [{**summary["clips"][0], **odd}]}
+        return odd
+
+    before = recorded(gallery, clip, change)
+    try:
+        assert len(clips(gallery)) >= others - 1
+        assert gallery.get(f"api/task/{place(clip)}", "boss").status_code in (200, 404)
+    finally:
+        recorded(gallery, clip, lambda _: before)
 
 
 def test_a_path_that_somebody_wrote_into_xcom_gives_out_no_file_but_a_video(

@@ -112,6 +112,21 @@ def test_airflow_knows_of_a_killed_worker_what_it_could_not_tell(state: str | No
     assert bool(clip.error) == (status == "failed")
 
 
+@pytest.mark.parametrize("status", ["waiting", "approval"])
+def test_what_was_not_submitted_is_not_at_kling_where_somebody_marks_the_task_a_success(status: str) -> None:
+    (clip,) = clips_of(told(status=status, task_id=None), None, None, "success")
+
+    assert clip.status == "failed"
+    assert "before this one was submitted" in str(clip.error)
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00+14:00"])
+def test_a_moment_at_the_end_of_time_is_none(moment: str) -> None:
+    (clip,) = clips_of(told(status="done", ended_at=moment), None, None, "success")
+
+    assert clip.deleted_at is None
+
+
 def test_the_manifests_of_a_batch_win_and_the_summary_tells_the_rest() -> None:
     summary = {
         "model": "kling-v2-6",
@@ -256,6 +271,9 @@ def test_no_other_place_is_read(path: str) -> None:
 def test_a_connection_is_not_shown() -> None:
     assert shown("s3://aws_conn@bucket/clips/a.mp4") == "s3://bucket/clips/a.mp4"
     assert shown("/disk/a.mp4") == "/disk/a.mp4"
+    assert shown("//[disk]/a.mp4") == "//[disk]/a.mp4"
+    assert shown("s3://aws_conn@[x/a.mp4") == "s3://[x/a.mp4"
+    assert shown("s3://aws_conn@bucket/a#1/b?c.mp4") == "s3://bucket/a#1/b?c.mp4"
 
 
 # --- what Airflow is told -------------------------------------------------------------------------------------------
