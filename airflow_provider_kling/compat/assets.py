@@ -41,9 +41,11 @@ def for_alias(extra: Mapping[str, Any]) -> dict[str, Any]:
     return {name: json.dumps(value) if isinstance(value, (dict, list)) else value for name, value in extra.items()}
 
 
-def events_before(context: Context, outlet: Any, dag_id: str, run_id: str, task_id: str) -> Sequence[Any]:
+def events_before(
+    context: Context, outlet: Any, dag_id: str, run_id: str, task_id: str, map_index: int
+) -> Sequence[Any]:
     """
-    Return the events that earlier tries of this task, in this DAG run, have emitted for one of its outlets.
+    Return the events that earlier tries of this task instance, in this DAG run, have emitted for one of its outlets.
 
     Airflow keeps events with the success of the try that emitted them, or not at all. So its own table is the one
     place that tells what consumers were told, over retries, clears and whatever became of any other store.
@@ -58,5 +60,10 @@ def events_before(context: Context, outlet: Any, dag_id: str, run_id: str, task_
     if hasattr(found, "after") and getattr(run, "run_after", None):
         # Since 3.2; before, all events that there ever were are fetched.
         found = found.after(run.run_after.isoformat())
-    source = (dag_id, run_id, task_id)
-    return [event for event in found if (event.source_dag_id, event.source_run_id, event.source_task_id) == source]
+    source = (dag_id, run_id, task_id, map_index)
+    # Another of the mapped tasks may have a video of the same key.
+    return [event for event in found if _source_of(event) == source]
+
+
+def _source_of(event: Any) -> tuple[Any, ...]:
+    return event.source_dag_id, event.source_run_id, event.source_task_id, event.source_map_index

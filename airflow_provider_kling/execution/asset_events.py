@@ -22,6 +22,8 @@ from airflow_provider_kling.execution.manifest import lines_path
 from airflow_provider_kling.execution.observers import Observer
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_kling.execution.item import Item
@@ -49,6 +51,7 @@ class AssetEvents(Observer):
         self._job = job
         self._context = context
         self._instance = instance
+        self._submitted_at: dict[str, float | None] = {}
 
     def succeeded(self, items: Sequence[Item]) -> None:
         # What Airflow reads when the task has ended. The operator's own list belongs to its DAG.
@@ -57,6 +60,7 @@ class AssetEvents(Observer):
         if not any(assets.is_alias(outlet) or assets.is_asset(outlet) for outlet in outlets):
             return
         clips = clips_of(items, self._job, self._instance)
+        self._submitted_at = {item.record.external_task_id: item.record.submitted_at for item in items}
         task.outlets = [outlet for given in outlets for outlet in self._announced(given, clips)]
 
     def _announced(self, outlet: Any, clips: Sequence[Clip]) -> Iterator[Any]:
@@ -77,7 +81,7 @@ class AssetEvents(Observer):
         if not clips or self._context["ti"].try_number <= 1:
             return list(clips)
         try:
-            events = assets.events_before(self._context, outlet, *self._instance[:3])
+            events = assets.events_before(self._context, outlet, *self._instance[:4])
         except Exception as error:
             log.warning(
                 "Airflow does not tell what was announced to %s before (%s): all of its files are announced, perhaps "
@@ -87,10 +91,15 @@ class AssetEvents(Observer):
             )
             return list(clips)
         if self._job.partition_by_key:
-            partitions = {event.partition_key for event in events}
-            return [clip for clip in clips if _partition_of(clip) not in partitions]
+            told_at = {event.partition_key: event.timestamp for event in sorted(events, key=lambda e: e.timestamp)}
+            return [clip for clip in clips if self._is_after(told_at.get(_partition_of(clip)), clip)]
         known = {identity(clip) for event in events for clip in _told(event.extra or {})}
         return [clip for clip in clips if identity(clip) not in known]
+
+    def _is_after(self, told_at: datetime | None, clip: Clip) -> bool:
+        """Whether a clip is another one than its partition was announced with: one extra for all names none of them."""
+        submitted_at = self._submitted_at.get(clip["external_task_id"])
+        return told_at is None or (submitted_at is not None and submitted_at > told_at.timestamp())
 
     def _announce(self, asset: Any, clips: Sequence[Clip]) -> None:
         accessor: Any = self._context["outlet_events"][asset]
@@ -121,7 +130,9 @@ def _told(extra: Clip) -> Sequence[Clip]:
 
 
 def _partition_of(clip: Clip) -> str:
-    key = str(clip.get("key") or clip["external_task_id"])
+    key = str(clip.get("key") or "")
+    # Airflow refuses a blank one, and with it those of all other clips.
+    key = key if key.strip() else str(clip["external_task_id"])
     if len(key) <= _LONGEST_PARTITION_KEY:
         return key
     digest = sha256(key.encode()).hexdigest()[:16]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.execution_time import task_runner
 
-from airflow_provider_kling.compat import assets
+from airflow_provider_kling.compat import assets, clock
 from airflow_provider_kling.compat.versions import airflow_is_at_least
 from airflow_provider_kling.emulator import KlingEmulator
 from airflow_provider_kling.exceptions import KlingError, KlingValidationError
@@ -50,16 +51,19 @@ class Events(list[dict[str, Any]]):
         sent = [event for event in sent if (event["alias"] or event["asset"]) in outlets]
         told = {event["asset"] for event in sent} | {event["alias"] for event in sent}
         sent += [{"asset": name, "alias": None, "extra": {}} for name in outlets - told - {ALIAS.name}]
-        self.extend(json.loads(json.dumps(sent)))
+        now = datetime.fromtimestamp(clock.now(), tz=UTC)
+        self.extend({**event, "timestamp": now} for event in json.loads(json.dumps(sent)))
         return [{**event, "extra": clip} for event in sent for clip in event["extra"].get("clips", [event["extra"]])]
 
-    def before(self, context: Any, outlet: Any, *source: str) -> list[Any]:
+    def before(self, context: Any, outlet: Any, *source: Any) -> list[Any]:
         """Stand in for what Airflow tells of earlier tries."""
         if self.fails:
             raise RuntimeError("the API server is away")
-        assert source == ("clips", "scheduled__2026-11-01", context["task"].task_id)
+        assert source == ("clips", "scheduled__2026-11-01", context["task"].task_id, context["ti"].map_index)
         return [
-            SimpleNamespace(extra=event["extra"], partition_key=event.get("partition_key"))
+            SimpleNamespace(
+                extra=event["extra"], partition_key=event.get("partition_key"), timestamp=event["timestamp"]
+            )
             for event in self
             if outlet.name in (event["asset"], event["alias"])
         ]
@@ -216,6 +220,55 @@ def test_a_partition_for_each_video(emulator: KlingEmulator, batch: Make, events
     items.append("A bird")
     (event,) = events.run(clips)
     assert event["partition_key"] == list(emulator.ledger)[-1].external_task_id
+
+
+@has_partitions
+@pytest.mark.parametrize("dialect", ["llmprovider"])
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize("change", ["take", "prompt"])
+def test_another_video_of_a_key_is_announced_to_its_partition_again(
+    emulator: KlingEmulator, batch: Make, events: Events, change: str, deferrable: bool
+) -> None:
+    items = [{"key": "4711", "prompt": "A cat"}, {"key": "4712", "prompt": "A dog"}]
+    on_clear = "new" if change == "take" else "reuse"
+    clips = batch(items, outlets=[CLIPS], partition_by_key=True, on_clear=on_clear, deferrable=deferrable)
+    assert len(events.run(clips)) == 2
+
+    emulator.advance(60)
+    clips.clear()
+    if change == "prompt":
+        items[0] = {"key": "4711", "prompt": "A better cat"}
+    again = events.run(clips)
+
+    assert {event["partition_key"] for event in again} == ({"4711"} if change == "prompt" else {"4711", "4712"})
+    emulator.advance(60)
+    if change == "prompt":
+        clips.clear()
+        assert events.run(clips) == []
+
+
+@has_partitions
+@pytest.mark.parametrize("dialect", ["llmprovider"])
+def test_a_blank_key_takes_no_other_clip_its_partition(emulator: KlingEmulator, batch: Make, events: Events) -> None:
+    clips = batch([{"key": " ", "prompt": "A cat"}, {"key": "b", "prompt": "A dog"}], outlets=[CLIPS])
+    partitioned = batch([{"key": " ", "prompt": "A cat"}, "A dog"], outlets=[CLIPS], partition_by_key=True)
+
+    assert [event["extra"]["key"] for event in events.run(clips)] == [" ", "b"]
+    assert {event["partition_key"] for event in events.run(partitioned)} == {
+        charge.external_task_id for charge in emulator.ledger
+    }
+
+
+def test_another_mapped_task_has_announced_nothing_of_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = {"source_dag_id": "d", "source_run_id": "r", "source_task_id": "t"}
+    told = [SimpleNamespace(source_map_index=index, **source) for index in (0, 1)]
+    monkeypatch.setattr(
+        "airflow.sdk.execution_time.context.InletEventsAccessors", lambda outlets: dict.fromkeys(outlets, told)
+    )
+
+    found = assets.events_before({"dag_run": None}, CLIPS, "d", "r", "t", 1)  # type: ignore[typeddict-item]
+
+    assert found == [told[1]]
 
 
 @pytest.mark.parametrize(
