@@ -167,11 +167,13 @@ def label_faults(output_path: str, labels: Sequence[Label], *, is_batch: bool) -
         if fault := _length_fault(path):
             yield field, fault
         first = seen.setdefault(unicodedata.normalize("NFC", path).casefold(), position)
-        if first != position and not (output_path.endswith("/") or {"external_task_id", "index"} & {*names}):
+        if first != position and not (output_path.endswith("/") or "external_task_id" in names):
+            # 1 and 11, 11 and 1: what tells them apart needs something in between.
+            how = "part {key} and {index} in" if "index" in names else "add {index} or {external_task_id} to"
             yield (
                 field,
                 f"{shorten(label.key)} would land on the file of items[{first}], {shorten(labels[first].key)}: to some "
-                "file systems they are one name; add {index} or {external_task_id} to output_path",
+                f"file systems they are one name; {how} output_path",
             )
 
 

@@ -109,6 +109,18 @@ def test_two_keys_that_differ_in_case_are_refused_by_name_unless_something_else_
         assert list(label_faults(pattern, labels, is_batch=True)) == []
 
 
+@pytest.mark.parametrize("pattern", ["clips/{key}{index}.mp4", "clips/{index}{key}.mp4"])
+def test_a_key_and_an_index_that_make_one_name_of_two_are_refused(pattern: str) -> None:
+    labels = [Label("1" if position == 11 else "11" if position == 1 else f"k{position}") for position in range(12)]
+
+    ((field, fault),) = label_faults(pattern, labels, is_batch=True)
+
+    assert field == "items[11].key"
+    assert "would land on the file of items[1], '11'" in fault
+    assert "part {key} and {index} in output_path" in fault
+    assert list(label_faults(pattern.replace("}{", "}-{"), labels, is_batch=True)) == []
+
+
 def test_an_item_without_a_key_is_named() -> None:
     assert list(label_faults("{index}.mp4", [Label()], is_batch=True)) == []
     assert [field for field, _ in label_faults("{key}.mp4", [Label("a"), Label()], is_batch=True)] == ["items[1].key"]
