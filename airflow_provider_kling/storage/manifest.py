@@ -39,7 +39,8 @@ class KlingManifest:
         Read the result of a task of ours, or of many.
 
         :param source: what ``KlingBatchOperator`` returned, or its ``manifest_path``; the manifest that an operator of
-            one video returned, or the list of them that a mapped one's ``.output`` is.
+            one video returned, or the list of them that a mapped one's ``.output`` is. Of several batches each row has
+            the position in its own.
         :raises ValueError: when it is none of these.
         :raises OSError: when the file cannot be read; object stores have errors of their own.
         """
@@ -52,7 +53,7 @@ class KlingManifest:
         elif isinstance(source, str) or hasattr(source, "protocol"):
             rows = list(_lines(str(source)))
         else:
-            rows = list(source)
+            rows = [row for one in source for row in (cls.read(one) if _is_of_batch(one) else [one])]
         for at, row in enumerate(rows):
             if not isinstance(row, Mapping) or "task_status" not in row:
                 hint = "what KlingBatchOperator returned, or another operator with wait_for_completion=True"
@@ -100,6 +101,11 @@ class KlingManifest:
         if len(rows) != 1:
             raise KeyError(f"{len(rows) or 'none'} of the {len(self)} rows have {name} {shorten(value)}")
         return rows[0]
+
+
+def _is_of_batch(result: Any) -> bool:
+    is_manifest = not isinstance(result, Mapping) or "task_status" in result
+    return not is_manifest and ("manifest_path" in result or "items" in result)
 
 
 def _whole(row: Row, position: int) -> dict[str, Any]:

@@ -59,6 +59,18 @@ def test_inline_manifests_are_read_too(emulator: KlingEmulator, batch: Make, ins
     assert KlingManifest.read([one, {**one, "key": "b"}])[1]["key"] == "b"
 
 
+def test_the_results_of_a_mapped_batch_are_read_as_one(emulator: KlingEmulator, batch: Make, tmp_path: Path) -> None:
+    landed = batch([{"prompt": "A mug", "key": "mug"}, {"prompt": "A cap", "key": "cap"}]).run()
+    inline = batch([{"prompt": "A shoe", "key": "shoe"}], output_path=None, task_id="others").run()
+
+    manifest = KlingManifest.read([landed, inline])
+
+    assert [(row["key"], row["position"]) for row in manifest] == [("mug", 0), ("cap", 1), ("shoe", 0)]
+    assert manifest.by_key("shoe")["task_id"] == inline["items"][0]["task_id"]
+    with pytest.raises(ValueError, match="Row 1 is no manifest"):
+        KlingManifest.read([inline["items"][0], {"succeeded": 1}])
+
+
 def test_rows_of_earlier_releases_have_what_later_ones_have(result: dict[str, Any]) -> None:
     rows = [json.loads(line) for line in Path(result["manifest_path"]).read_text().splitlines()]
     old = {name: value for name, value in rows[0].items() if name not in ("key", "meta", "moderated", "units")}
