@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from urllib.parse import quote
 
 # What may stand in a path of a URI as it is. The rest is quoted, and % too, so that the path can be had from it again:
@@ -39,6 +40,7 @@ def _parts(path: str) -> tuple[str, str, str]:
     """Return scheme, host without the connection, and what is below, from its slash on."""
     scheme, separator, rest = path.partition("://")
     if not separator:
-        return "file", "", path
+        # The first directory of a relative path would be read as a host.
+        return "file", "", os.path.abspath(path)
     host, slash, name = rest.partition("/")
     return scheme, host.rpartition("@")[2], slash + name

@@ -288,6 +288,13 @@ def test_partitions_that_cannot_be_are_refused_when_the_dag_is_parsed(arguments:
         KlingText2VideoOperator(task_id="clip", prompt="A cat", **given)
 
 
+def test_a_relative_path_has_no_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert uri_of("clips/1.mp4") == f"file://{tmp_path}/clips/1.mp4"
+    assert dataset_of("clips/1.mp4") == ("file", f"{tmp_path}/clips/1.mp4")
+
+
 @pytest.mark.parametrize(
     ("path", "uri", "dataset"),
     [
