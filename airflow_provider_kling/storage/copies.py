@@ -40,9 +40,11 @@ def copies(landed: Landed, made: Sequence[str], place: Place) -> list[Copy]:
     """
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    suffixes = [file.path.rpartition(".")[2] for file in landed]
+    # People may call a video .mov or .MP4; Kling makes no other kind than mp4.
+    suffixes = [file.path.rpartition(".")[2].lower() for file in landed]
+    suffixes = ["mp4" if kind == "videos" else suffix for suffix, kind in zip(suffixes, made, strict=False)]
     # At a path that people chose may be fewer files than there are, and with another suffix.
-    if len(suffixes) != len(made) or any(kind_of(a) not in _KINDS[b] for a, b in zip(suffixes, made, strict=True)):
+    if len(landed) != len(made) or any(kind_of(a) not in _KINDS[b] for a, b in zip(suffixes, made, strict=True)):
         return []
     if not still_there(landed):
         return []

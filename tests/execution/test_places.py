@@ -166,6 +166,27 @@ def test_a_worker_that_ends_while_videos_change_names_loses_none(
 
 
 @needs_store
+@pytest.mark.parametrize("suffix", ["mov", "MP4", "m4v"])
+def test_a_video_that_people_call_otherwise_is_copied_too(
+    emulator: KlingEmulator, batch: Make, tmp_path: Path, suffix: str
+) -> None:
+    items, paths = [row("A mug", "mug")], [f"{tmp_path}/{{key}}.{suffix}"]
+    made = batch(items)
+    made.make = lambda: KlingBatchOperator(task_id="clips", items=items, output_path=paths[0])
+    made.run()
+    items[0]["key"] = "cup"
+    made.clear()
+    (renamed,) = lines(made.run())
+    paths[0] = f"{tmp_path}/out/"
+    made.clear()
+    (moved,) = lines(made.run())
+
+    assert renamed["output_paths"] == [f"{tmp_path}/cup.{suffix}"]
+    assert moved["output_paths"] == [f"{tmp_path}/out/{moved['external_task_id']}.mp4"]
+    assert (len(emulator.ledger), downloads(emulator)) == (1, 1)
+
+
+@needs_store
 def test_equal_requests_with_other_keys_may_change_places(emulator: KlingEmulator, batch: Make, tmp_path: Path) -> None:
     items = [row("A mug", "a"), row("A mug", "b")]
     made = batch(items, output_path=f"{tmp_path}/{{key}}.mp4")
