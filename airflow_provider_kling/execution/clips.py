@@ -54,7 +54,7 @@ def _landed(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
     files = [file for name in FILES for file in manifest.get(name, ())]
     paths = list(manifest.get("output_paths", ()))
     if len(files) != len(paths):
-        formats = {path.rpartition(".")[2] for path in paths}
+        formats = {path.rpartition(".")[2].lower() for path in paths}
         files = [file for file in files if file.get("format") in formats]
     for number, path in enumerate(paths):
         yield path, files[number] if number < len(files) else {}

@@ -199,13 +199,21 @@ def _manifest(item: Item, job: Job, hook: KlingHook) -> Mapping[str, Any]:
     seen = hook.poll_task(record.task_id or record.external_task_id, job.capability)
     if isinstance(seen, KlingError):
         log.warning("Item %d is done, and its manifest is lost: %s", item.position, seen)
-        return _without_videos(record, job, "succeed")
+        manifest = {**_without_videos(record, job, "succeed"), "output_paths": _place_of_video(item, job, record)}
+        item.record = replace(record, manifest=manifest)
+        return manifest
     suffixes = [file.suffix for file in seen.outputs]
     paths = paths_of(job, item, suffixes, record) if job.output_path else []
     manifest = seen.manifest(job.capability.name, paths, record.estimate)
     manifest["external_task_id"] = record.external_task_id
     item.record = replace(record, manifest=manifest)
     return manifest
+
+
+def _place_of_video(item: Item, job: Job, record: Record) -> list[str]:
+    """Return where a done video was landed, which is known without its manifest; of images there may be many."""
+    is_video = job.output_path and job.capability.results == "videos"
+    return paths_of(job, item, ["mp4"], record) if is_video else []
 
 
 def _has_links(manifest: Mapping[str, Any]) -> bool:

@@ -17,7 +17,10 @@ from airflow_provider_kling.compat import assets, clock
 from airflow_provider_kling.compat.versions import airflow_is_at_least
 from airflow_provider_kling.emulator import KlingEmulator
 from airflow_provider_kling.exceptions import KlingError, KlingValidationError
+from airflow_provider_kling.execution import manifest
+from airflow_provider_kling.execution.summary import KEY
 from airflow_provider_kling.operators.kling import KlingText2VideoOperator
+from airflow_provider_kling.storage.manifest import KlingManifest
 from airflow_provider_kling.storage.uris import dataset_of, uri_of
 from tests.fixtures import Make
 from tests.rig import Instance
@@ -178,6 +181,28 @@ def test_another_take_is_another_event(emulator: KlingEmulator, instance: Make, 
 
     assert len(emulator.ledger) == 2
     assert first[0]["extra"]["external_task_id"] != second[0]["extra"]["external_task_id"]
+
+
+@pytest.mark.parametrize("dialect", ["llmprovider"])
+def test_a_landed_video_is_announced_though_kling_does_not_answer_in_the_end(
+    emulator: KlingEmulator, batch: Make, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no store keeps the manifest over a deferral, it is asked for again."""
+
+    class Unanswered:
+        poll_task = staticmethod(lambda *_: KlingError("HTTP 503"))
+
+    ask = manifest._manifest
+    monkeypatch.setattr(manifest, "_manifest", lambda item, job, _: ask(item, job, Unanswered()))  # type: ignore[arg-type]
+    clips = batch(["A cat", "A dog"], outlets=[CLIPS], deferrable=True, with_store=False, max_active=1)
+
+    announced = events.run(clips)
+
+    charged = {charge.external_task_id for charge in emulator.ledger}
+    assert {event["extra"]["external_task_id"] for event in announced} == charged
+    rows = list(KlingManifest.read(clips.xcom[KEY]["manifest_path"]))
+    assert [row["output_paths"] for row in rows] == [[event["extra"]["path"]] for event in announced]
+    assert all(Path(row["output_paths"][0]).exists() for row in rows)
 
 
 @pytest.mark.parametrize("dialect", ["llmprovider"])
