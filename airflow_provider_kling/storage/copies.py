@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_provider_kling.storage.landing import kind_of, part_of, put, size_of, still_there, targets
+from airflow_provider_kling.storage.landing import kind_of, note, part_of, put, size_of, still_there, targets
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -65,7 +65,8 @@ def _copy(source: ObjectStoragePath, copy: Copy) -> None:
         # Within an object store nothing is sent through this machine.
         source.fs.cp_file(source.path, copy.part.path)
     else:
-        with source.open("rb") as read, copy.part.open("wb") as write:  # type: ignore[no-untyped-call]
+        # Not part.open(): Airflow would note the name of the part as what the task has written.
+        with source.fs.open(source.path, "rb") as read, copy.part.fs.open(copy.part.path, "wb") as write:
             shutil.copyfileobj(read, write, 1024 * 1024)
     if size_of(copy.part) != copy.size:
         raise OSError(f"the copy of {source} has not all of its bytes")
@@ -74,10 +75,13 @@ def _copy(source: ObjectStoragePath, copy: Copy) -> None:
 def moved(found: Sequence[Copy]) -> Landed:
     """Give copies their own names."""
     try:
-        return tuple(put(copy.part, copy.target, copy.size) for copy in found)
+        landed = tuple(put(copy.part, copy.target, copy.size) for copy in found)
     except BaseException:
         dropped(found)
         raise
+    for copy in found:
+        note(copy.target)
+    return landed
 
 
 def dropped(found: Sequence[Copy]) -> None:

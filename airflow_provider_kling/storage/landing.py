@@ -239,7 +239,7 @@ def _write(download: Download, target: ObjectStoragePath, suffix: str, stopped: 
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    _note(target)
+    note(target)
     log.info("Landed %s (%d bytes).", target, size)
     return landed
 
@@ -264,7 +264,7 @@ def put(part: ObjectStoragePath, target: ObjectStoragePath, size: int) -> Landed
     return LandedFile(str(target), size, _mark(target))
 
 
-def _note(target: ObjectStoragePath) -> None:
+def note(target: ObjectStoragePath) -> None:
     """Note a file for Airflow's lineage, as it does itself for what is written under its own name."""
     from airflow.providers.common.compat.lineage import hook
 

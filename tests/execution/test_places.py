@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import fsspec  # type: ignore[import-untyped]
@@ -242,6 +243,30 @@ def test_another_path_takes_copies_of_what_was_landed(emulator: KlingEmulator, b
     for old, new in zip(first, second, strict=True):
         assert Path(old["output_paths"][0]).read_bytes() == Path(new["output_paths"][0]).read_bytes()
     assert (len(emulator.ledger), downloads(emulator)) == (2, 2)
+
+
+@needs_store
+@pytest.mark.parametrize("place", ["near", "far"])
+def test_a_copy_is_noted_for_lineage_under_its_own_name(
+    emulator: KlingEmulator, batch: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    items, paths = [row("A mug", "mug")], [f"{tmp_path}/{{key}}.mp4"]
+    made = batch(items)
+    made.make = lambda: KlingBatchOperator(task_id="clips", items=items, output_path=paths[0])
+    made.run()
+    items[0]["key"], written = "cup", list[str]()
+    note = SimpleNamespace(add_output_asset=lambda uri, **_: written.append(uri), add_input_asset=lambda **_: None)
+    for module in ("airflow.providers.common.compat.lineage.hook", "airflow.sdk.lineage"):
+        monkeypatch.setattr(f"{module}.get_hook_lineage_collector", lambda: note)
+    if place == "far":
+        attach("memory", fs=fsspec.filesystem("memory"))
+        paths[0] = "memory://lineage/{key}.mp4"
+
+    made.clear()
+    made.run()
+
+    uri = {"near": f"file://{tmp_path}/cup.mp4", "far": "memory://lineage/cup.mp4"}[place]
+    assert [name for name in written if not name.endswith(".jsonl")] == [uri]
 
 
 @needs_store
