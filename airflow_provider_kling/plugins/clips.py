@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unicodedata import normalize
 
 from airflow_provider_kling.lifecycle.record import FILES
 
@@ -61,13 +62,17 @@ class Clip:
         return self.ended_at + KEPT_AT_KLING if self.ended_at and self.status == "done" else None
 
     def matches(self, words: str) -> bool:
-        """Whether a text is part of its key, its ids or its prompt."""
-        wanted = words.casefold()
+        """Whether a text is part of its key, its ids or its prompt, however Unicode writes its letters."""
+        wanted = _folded(words)
         return any(
-            wanted in text.casefold()
+            wanted in _folded(text)
             for text in (self.key, self.external_task_id, self.task_id, self.prompt, self.model)
             if text
         )
+
+
+def _folded(text: str) -> str:
+    return normalize("NFC", text.casefold())
 
 
 def clips_of(

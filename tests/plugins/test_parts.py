@@ -20,6 +20,7 @@ from airflow_provider_kling.plugins.files import Manifests, NoFileError, shown
 from airflow_provider_kling.plugins.paging import Cursor, Wanted, page
 from airflow_provider_kling.plugins.ranges import NotSatisfiable, Part, part_of
 from airflow_provider_kling.plugins.rows import Place, Position, Row
+from airflow_provider_kling.storage.whole import check_of
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -110,6 +111,22 @@ def test_airflow_knows_of_a_killed_worker_what_it_could_not_tell(state: str | No
 
     assert clip.status == status
     assert bool(clip.error) == (status == "failed")
+
+
+@pytest.mark.parametrize(("key", "words"), [("Gro\u0308\u00dfe", "gr\u00f6\u00dfe"), ("Gr\u00f6\u00dfe", "gro\u0308")])
+def test_a_key_is_found_however_unicode_writes_it(key: str, words: str) -> None:
+    assert Clip("0", 0, "done", key=key).matches(words)
+    assert not Clip("0", 0, "done", key=key).matches("%")
+
+
+@pytest.mark.parametrize("begin", [b"ID3\x04", b"\xff\xfb\x90", b"\xff\xfa\x90", b"\xff\xe3\x18"])
+def test_every_mp3_that_is_landed_is_given_out(tmp_path: Path, begin: bytes) -> None:
+    (tmp_path / "a.mp3").write_bytes(begin.ljust(64, b"\0"))
+    check = check_of("mp3")
+    check.feed(begin.ljust(64, b"\0"))
+
+    assert check.flaw() is None
+    assert files.media(str(tmp_path / "a.mp3")).media_type == "audio/mpeg"
 
 
 @pytest.mark.parametrize("status", ["waiting", "approval"])
