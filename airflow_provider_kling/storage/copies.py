@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_kling.storage.landing import kind_of, note, part_of, put, size_of, still_there, targets
+from airflow_provider_kling.storage.names import delete
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -87,4 +88,4 @@ def moved(found: Sequence[Copy]) -> Landed:
 def dropped(found: Sequence[Copy]) -> None:
     """Delete what has not been moved to its place."""
     for copy in found:
-        copy.part.unlink(missing_ok=True)
+        delete(copy.part)

@@ -17,6 +17,7 @@ from airflow_provider_kling.exceptions import KlingDownloadError, KlingError, Kl
 from airflow_provider_kling.lifecycle.paths import directory_of
 from airflow_provider_kling.lifecycle.record import LandedFile
 from airflow_provider_kling.storage.download import ANYTHING, Download, DownloadLimits, failed, opened
+from airflow_provider_kling.storage.names import delete, rename
 from airflow_provider_kling.storage.uris import uri_of
 from airflow_provider_kling.storage.whole import check_of
 
@@ -237,7 +238,7 @@ def _write(download: Download, target: ObjectStoragePath, suffix: str, stopped: 
         size = _stream(takewhile(lambda _: not stopped(), download.chunks), part, download, suffix)
         landed = put(part, target, size)
     except BaseException:
-        part.unlink(missing_ok=True)
+        delete(part)
         raise
     note(target)
     log.info("Landed %s (%d bytes).", target, size)
@@ -260,7 +261,7 @@ def part_of(target: ObjectStoragePath) -> ObjectStoragePath:
 
 def put(part: ObjectStoragePath, target: ObjectStoragePath, size: int) -> LandedFile:
     """Give a whole file its name, whatever has it now."""
-    part.replace(target)
+    rename(part, target)
     return LandedFile(str(target), size, _mark(target))
 
 

@@ -16,7 +16,7 @@ from airflow_provider_kling.emulator import KlingEmulator
 from airflow_provider_kling.exceptions import KlingError, KlingValidationError
 from airflow_provider_kling.execution.summary import KEY
 from airflow_provider_kling.operators.kling import KlingBatchOperator, KlingText2VideoOperator
-from airflow_provider_kling.storage import copies
+from airflow_provider_kling.storage import copies, landing
 from tests.fixtures import Make
 from tests.rig import HAS_STORE, Instance, WorkerCrash, needs_store
 
@@ -267,6 +267,41 @@ def test_a_copy_is_noted_for_lineage_under_its_own_name(
 
     uri = {"near": f"file://{tmp_path}/cup.mp4", "far": "memory://lineage/cup.mp4"}[place]
     assert [name for name in written if not name.endswith(".jsonl")] == [uri]
+
+
+@needs_store
+@pytest.mark.parametrize("directory", ["[drafts]", "a*b", "what?", "a#b"])
+def test_a_directory_that_reads_as_a_pattern_is_none(emulator: KlingEmulator, batch: Make, directory: str) -> None:
+    memory = fsspec.filesystem("memory")
+    attach("memory", fs=memory)
+    items = [row("A mug", "mug"), row("A cap", "cap")]
+    made = batch(items, output_path=f"memory://patterns/{directory}/{{key}}.mp4")
+    try:
+        made.run()
+        items[0]["key"] = "cup"
+        made.clear()
+        made.run()
+        found = {name.rpartition("/")[2] for name in memory.find("/patterns") if name.endswith((".mp4", ".part"))}
+    finally:
+        memory.rm("/patterns", recursive=True)
+
+    assert found == {"mug.mp4", "cup.mp4", "cap.mp4"}
+    assert (len(emulator.ledger), downloads(emulator)) == (2, 2)
+
+
+@needs_store
+@pytest.mark.parametrize("directory", ["clips", "[drafts]"])
+def test_what_cannot_get_its_name_in_an_object_store_leaves_no_scrap(
+    emulator: KlingEmulator, batch: Make, directory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = fsspec.filesystem("memory")
+    attach("memory", fs=memory)
+    monkeypatch.setattr(landing, "rename", lambda *_: (_ for _ in ()).throw(OSError("denied")))
+
+    with pytest.raises(KlingError, match="denied"):
+        batch(["A mug"], output_path=f"memory://scraps/{directory}/").run()
+
+    assert not [name for name in memory.find("/scraps") if name.endswith(".part")]
 
 
 @needs_store
