@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -94,8 +95,9 @@ class Gallery:
         clips = clips_of(row.summary, row.result, lines, row.state)
         self._batches[row.place] = (row, lines, clips)
         # Threads may meet here: then one more or less is kept.
-        if len(self._batches) > _BATCHES_KEPT:
-            self._batches.pop(next(iter(self._batches)), None)
+        while len(self._batches) > _BATCHES_KEPT:
+            with suppress(KeyError):
+                self._batches.popitem(last=False)
         return clips
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from airflow_provider_kling.links import pages
 from airflow_provider_kling.plugins import files, paging
 from airflow_provider_kling.plugins.clips import STATUSES, Clip, clips_of
 from airflow_provider_kling.plugins.files import Manifests, NoFileError, shown
+from airflow_provider_kling.plugins.gallery import Gallery
 from airflow_provider_kling.plugins.paging import Cursor, Wanted, page
 from airflow_provider_kling.plugins.ranges import NotSatisfiable, Part, part_of
 from airflow_provider_kling.plugins.rows import Place, Position, Row
@@ -247,6 +250,26 @@ def test_one_answer_reads_a_bounded_number(monkeypatch: pytest.MonkeyPatch) -> N
     assert (found.clips, found.searched) == ([], rows[4].position.timestamp)
     assert found.cursor is not None
     assert found.cursor.position == rows[4].position
+
+
+def test_threads_that_read_many_batches_are_not_in_each_others_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    gallery = Gallery()
+    monkeypatch.setattr(gallery._manifests, "lines", lambda _: [])
+    (row,) = rows_of([1])
+    interval = sys.getswitchinterval()
+
+    def read(thread: int) -> None:
+        for number in range(1000):
+            place = row.place._replace(run_id=f"{thread}-{number}")
+            gallery._clips(replace(row, place=place, summary={"clips": [], "manifest_path": "m.jsonl"}))
+
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(read, range(8)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(gallery._batches) <= 64
 
 
 # --- files ----------------------------------------------------------------------------------------------------------
