@@ -95,7 +95,7 @@ def take_copies(job: Job, found: Iterable[tuple[Item, Record]]) -> None:
     for item, record, copied in ready:
         try:
             with _passing_over(record):
-                _take_copy(item, record, copies.moved(copied))
+                _take_copy(item, record, copies.moved(copied, record.landed))
         except BaseException as error:
             # One may lie by now where another was, so that a copy is all that there is of that outside of Kling.
             interrupted = error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_kling.lifecycle.paths import Place
     from airflow_provider_kling.storage.landing import Landed
+
+log = logging.getLogger(__name__)
 
 _KINDS = {"videos": ("mp4",), "images": ("image",), "audios": ("mp3", "wav")}
 
@@ -73,12 +76,20 @@ def _copy(source: ObjectStoragePath, copy: Copy) -> None:
         raise OSError(f"the copy of {source} has not all of its bytes")
 
 
-def moved(found: Sequence[Copy]) -> Landed:
-    """Give copies their own names."""
+def moved(found: Sequence[Copy], source: Landed) -> Landed:
+    """
+    Give copies their own names.
+
+    :param source: what they were copied from.
+    """
     try:
         landed = tuple(put(copy.part, copy.target, copy.size) for copy in found)
     except BaseException:
-        dropped(found)
+        if still_there(source):
+            dropped(found)
+        else:
+            # Another video has been moved to where this one was, so a copy is all that there is of it outside of Kling.
+            log.warning("Left of %s: %s.", source[0].path, ", ".join(str(copy.part) for copy in found))
         raise
     for copy in found:
         note(copy.target)
