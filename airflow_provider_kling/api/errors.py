@@ -121,6 +121,8 @@ _UNCLEAR = Rule(_SERVER, "The request may have been acted on", retryable=True, m
 # 1201 means three things that only the text tells apart: an invalid value, "Task not found by id/external id: …"
 # (seen live) and "already exists" (seen live for a repeated external id). new-api gateways say task_not_exist.
 _NOT_FOUND = re.compile(r"not[ _](found|exist)|does(n't| not) exist|no such task", re.IGNORECASE)
+# What is said of a path that nothing is at, by Kling (1202), new-api and others: it tells nothing of the task.
+_NO_ROUTE = re.compile(r"invalid url|method is invalid|no[ _](such[ _])?(path|route)|route not found", re.IGNORECASE)
 _EXISTS = re.compile(r"already exist|duplicate", re.IGNORECASE)
 # Texts seen live of tasks that failed: "Failure to pass the risk control system", "Content policy violation".
 _MODERATED = re.compile(
@@ -146,8 +148,9 @@ def error_for(
     code = service_code(code)
     message = tidy(message) if message else ""
     rule = _rule(response.status, code)
-    missing = response.status == 404 and code != INVALID_METHOD
-    kind = _kind(rule, f"{code} {message}", missing=missing and not creating, creating=creating)
+    astray = response.status == 404 and (code == INVALID_METHOD or bool(_NO_ROUTE.search(f"{code} {message}")))
+    looks_up = not creating and not astray
+    kind = _kind(rule, f"{code} {message}", missing=looks_up and response.status == 404, looks_up=looks_up)
     if creating and kind in (_INVALID, _PERMISSION) and _RETIRED.search(message):
         kind = exc.KlingModelRetiredError
     elif (
@@ -168,9 +171,19 @@ def error_for(
     )
     if isinstance(error, exc.KlingRateLimitError):
         error.retry_after = response.retry_after
-    if isinstance(error, exc.KlingModelRetiredError) and (successor := _successor(message)):
-        error.next_step = f"Use model {successor!r} instead; docs/models.md lists what Kling sells now."
+    error.next_step = _advice(error, message, astray=astray)
     return error
+
+
+def _advice(error: exc.KlingAPIError, message: str, *, astray: bool) -> str:
+    if astray and type(error) is _INVALID:
+        return (
+            "The host has nothing at this path. Check host (with its path prefix) and dialect of the connection, and "
+            "that the service has this capability."
+        )
+    if isinstance(error, exc.KlingModelRetiredError) and (successor := _successor(message)):
+        return f"Use model {successor!r} instead; docs/models.md lists what Kling sells now."
+    return error.next_step
 
 
 def tells_of_moderation(text: str) -> bool:
@@ -207,7 +220,7 @@ def service_code(code: object) -> int | str | None:
     return tidy(code, 60) if isinstance(code, str) and code else None
 
 
-def _kind(rule: Rule, text: str, *, missing: bool, creating: bool) -> type[exc.KlingAPIError]:
+def _kind(rule: Rule, text: str, *, missing: bool, looks_up: bool) -> type[exc.KlingAPIError]:
     if rule.error is not _INVALID and rule is not _UNCLEAR:
         return rule.error
     if _EXISTS.search(text):
@@ -215,7 +228,7 @@ def _kind(rule: Rule, text: str, *, missing: bool, creating: bool) -> type[exc.K
     if rule is _UNCLEAR:
         return rule.error
     # A create answered "not found" means a wrong host or path, not a missing task.
-    if missing or (not creating and _NOT_FOUND.search(text)):
+    if missing or (looks_up and _NOT_FOUND.search(text)):
         return exc.KlingTaskNotFoundError
     return rule.error
 

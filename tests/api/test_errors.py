@@ -137,6 +137,40 @@ def test_an_unknown_id_is_not_found(dialect: str, status: int, body: object) -> 
         DIALECTS[dialect].read_task(response(status, body), asked_for="x")
 
 
+@pytest.mark.parametrize(
+    ("dialect", "body"),
+    [
+        ("kling", {"code": 1202, "message": "The requested method is invalid"}),
+        ("kling", {"error": {"message": "Invalid URL (GET /v1/videos/text2video/x)", "type": "invalid_request_error"}}),
+        ("kling-v3", {"error": "no such path"}),
+        ("llmprovider", {"error": {"message": "Route not found", "code": "no_route"}}),
+    ],
+)
+def test_a_path_that_nothing_is_at_says_nothing_of_the_task(dialect: str, body: object) -> None:
+    """A lookup with the wrong host or dialect must not pass for "not found", on which a task would be bought again."""
+    with pytest.raises(exc.KlingInvalidRequestError) as caught:
+        DIALECTS[dialect].read_task(response(404, body), asked_for="x")
+
+    assert type(caught.value) is exc.KlingInvalidRequestError
+    assert "Check host (with its path prefix) and dialect" in str(caught.value)
+
+
+@pytest.mark.parametrize("dialect", list(DIALECTS))
+def test_a_gateways_reason_is_told_in_every_dialect(dialect: str) -> None:
+    error = create_error(dialect, response(422, {"error": {"message": "model_name is not known", "code": "x"}}))
+
+    assert "model_name is not known" in str(error)
+    assert error.task_state is TaskState.NOT_CREATED
+
+
+def test_a_retired_model_that_was_not_asked_for_hints_at_the_dialect() -> None:
+    """Kling's own API takes no notice of llmprovider's field for the model, and makes kling-v1 of every request."""
+    gone = {"code": 1201, "message": "The model 'kling-v1' has been discontinued and is no longer available."}
+
+    assert "set dialect 'kling'" in str(create_error("llmprovider", response(400, gone)))
+    assert "Use model 'kling-v2-6' instead" in str(create_error("kling", response(400, gone)))
+
+
 def test_1201_has_three_meanings_that_the_text_tells_apart() -> None:
     exists = create_error("kling", response(400, {"code": 1201, "message": "external_task_id already exists"}))
     invalid = create_error("kling", response(400, {"code": 1201, "message": "cfg_scale is invalid"}))

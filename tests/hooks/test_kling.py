@@ -131,6 +131,28 @@ def test_test_connection_says_why_it_fails(
 
 
 @pytest.mark.parametrize(
+    ("dialect", "path"),
+    [
+        ("llmprovider", "/kling"),
+        ("kling", "/llmprovider"),
+        ("kling-v3", "/llmprovider"),
+        ("kling", ""),
+        ("llmprovider", ""),
+    ],
+)
+def test_test_connection_tells_a_wrong_dialect_and_a_wrong_path(
+    emulator: KlingEmulator, monkeypatch: pytest.MonkeyPatch, dialect: str, path: str
+) -> None:
+    connection = {**emulator.connection(dialect), "host": f"{emulator.url}{path}"}
+    monkeypatch.setenv("AIRFLOW_CONN_KLING_DEFAULT", json.dumps(connection))
+
+    works, message = KlingHook().test_connection()
+
+    assert not works, message
+    assert "Check host (with its path prefix) and dialect of the connection" in message
+
+
+@pytest.mark.parametrize(
     ("uri", "base_url"),
     [
         ("kling://:k@", "https://platform.llmprovider.ai"),

@@ -245,6 +245,21 @@ def parsed(response: Response, *, creating: bool) -> Any:
         raise not_the_api(response, "is not JSON", creating=creating, proves_nothing=broken) from None
 
 
+def refusal(response: Response, body: Any) -> tuple[Any, Any]:
+    """
+    Return code and reason of a refusal that is not in Kling's envelope.
+
+    A gateway's shape is not documented; the names tried here are those of the one-api family.
+    """
+    if not isinstance(body, Mapping):
+        return None, response.excerpt()
+    error = body.get("error")
+    source = error if isinstance(error, Mapping) else body
+    text = error if isinstance(error, str) else None
+    message = text or source.get("message") or source.get("msg") or source.get("detail")
+    return source.get("code"), message or response.excerpt()
+
+
 def not_the_api(response: Response, flaw: str, *, creating: bool, proves_nothing: bool = False) -> KlingError:
     """
     Return the error for an answer that the API would not give.

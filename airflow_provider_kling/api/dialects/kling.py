@@ -17,6 +17,7 @@ from airflow_provider_kling.api.dialects.base import (
     not_the_api,
     parsed,
     path_segment,
+    refusal,
     request_id_of,
 )
 from airflow_provider_kling.api.errors import error_for, service_code
@@ -49,7 +50,8 @@ class KlingDialect(Dialect):
         code = service_code(body.get("code")) if isinstance(body, Mapping) else None
         if not isinstance(code, int):
             if response.status >= 300:
-                message = body.get("message") if isinstance(body, Mapping) else None
+                # A gateway's own refusal. Its codes are none of Kling's; its reason is all that a user gets to see.
+                _, message = refusal(response, body)
                 raise error_for(response, code=None, message=message, request_id=None, creating=creating)
             raise not_the_api(response, "has no code", creating=creating)
         request_id = request_id_of(body.get("request_id"))

@@ -1,8 +1,7 @@
 """
 The llmprovider gateway: flat bodies, one query path for all capabilities, no list.
 
-Sources: its pages text2video, task result and error codes. The shape of an error body is not documented; the names
-tried here are those of the one-api family of gateways, which its error page resembles.
+Sources: its pages text2video, task result and error codes. The shape of an error body is not documented.
 """
 
 from __future__ import annotations
@@ -17,13 +16,14 @@ from airflow_provider_kling.api.dialects.base import (
     not_the_api,
     parsed,
     path_segment,
+    refusal,
     request_id_of,
 )
 from airflow_provider_kling.api.errors import error_for
 from airflow_provider_kling.api.http import Request, Response
 from airflow_provider_kling.api.models import LLMPROVIDER_NAMES, canonical_model, model_of
 from airflow_provider_kling.api.normal import for_legacy
-from airflow_provider_kling.exceptions import KlingConfigurationError
+from airflow_provider_kling.exceptions import KlingConfigurationError, KlingModelRetiredError
 
 
 class LLMProviderDialect(Dialect):
@@ -65,19 +65,16 @@ class LLMProviderDialect(Dialect):
             raise not_the_api(response, "names a task and refuses it", creating=creating, proves_nothing=True)
         if response.status < 300 and (not isinstance(body, Mapping) or not _names_an_error(body)):
             raise not_the_api(response, "carries no task_id", creating=creating)
-        code, message = _error(response, body)
-        raise error_for(response, code=code, message=message, request_id=request_id, creating=creating)
+        code, message = refusal(response, body)
+        error = error_for(response, code=code, message=message, request_id=request_id, creating=creating)
+        if isinstance(error, KlingModelRetiredError):
+            # Kling's own API does not read this dialect's field for the model, and makes kling-v1 of every request.
+            error.next_step = (
+                "If this host is Kling's own API, or passes it through, set dialect 'kling' in the extra of the "
+                "connection; else use a model that the gateway still sells."
+            )
+        raise error
 
 
 def _names_an_error(body: Mapping[str, Any]) -> bool:
     return bool(body.get("error") or body.get("code"))
-
-
-def _error(response: Response, body: Any) -> tuple[Any, Any]:
-    if not isinstance(body, Mapping):
-        return None, response.excerpt()
-    error = body.get("error")
-    source = error if isinstance(error, Mapping) else body
-    text = error if isinstance(error, str) else None
-    message = text or source.get("message") or source.get("msg") or source.get("detail")
-    return source.get("code"), message or response.excerpt()
