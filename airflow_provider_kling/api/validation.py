@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from airflow_provider_kling.api.dialects import Dialect
 
 _JSON_NUMBER = re.compile(r"-?(0|[1-9]\d{0,20})(\.\d{1,20})?([eE][+-]?\d{1,3})?")
+# The patterns of the schemas, in words.
+_PATTERNS = {
+    "^https?://": "is no http(s) link, which is all that Kling takes here",
+    "^([3-9]|1[0-5])$": "is not one of '3' to '15'",
+    "^([1-9]|1[0-5])$": "is not one of '1' to '15'",
+}
 # Of the list of faults in a message: a log line, not a page.
 _LONGEST = 1_700
 
@@ -247,6 +253,10 @@ def _describe(error: ValidationError) -> str:
         case "minimum" | "maximum":
             low, high = schema.get("minimum"), schema.get("maximum")
             return f"is {shorten(value)}; it must be between {low} and {high}"
+        case "pattern":
+            return f"{shorten(value)} {_PATTERNS[limit]}"
+        case "minItems" | "maxItems":
+            return f"has {len(value)} entries; it must have {schema.get('minItems', 0)} to {schema['maxItems']}"
     return error.message if len(error.message) <= 300 else error.message[:299] + "…"
 
 

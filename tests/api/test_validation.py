@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
@@ -8,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_kling.api.capabilities import TEXT2VIDEO
+from airflow_provider_kling.api.capabilities import CAPABILITIES, IMAGE2VIDEO, LIP_SYNC, TEXT2VIDEO, Capability
 from airflow_provider_kling.api.dialects import DIALECTS
 from airflow_provider_kling.api.models import USUAL_SECONDS, canonical_model, typical_seconds
-from airflow_provider_kling.api.validation import check_fields, check_request, coerce
+from airflow_provider_kling.api.validation import _PATTERNS, check_fields, check_request, coerce
 from airflow_provider_kling.exceptions import KlingValidationError, TaskState
 
 GOOD: dict[str, Any] = {"model": "kling-video-v1", "prompt": "A beautiful sunset over the ocean"}
@@ -54,6 +55,36 @@ def test_what_the_page_forbids_is_refused_by_name(fields: dict[str, Any], field:
 
     assert list(found) == [field]
     assert words in found[field]
+
+
+@pytest.mark.parametrize(
+    ("capability", "fields", "field", "words"),
+    [
+        (IMAGE2VIDEO, {"duration": "20"}, "duration", "'20' is not one of '3' to '15'"),
+        (IMAGE2VIDEO, {"shots": [{"prompt": "x", "duration": "0"}]}, "shots.0.duration", "not one of '1' to '15'"),
+        (LIP_SYNC, {"video_url": "/disk/dance.mp4"}, "video_url", "is no http(s) link"),
+        (TEXT2VIDEO, {"shots": []}, "shots", "has 0 entries; it must have 1 to 6"),
+        (TEXT2VIDEO, {"shots": [{"prompt": "x" * 99, "duration": "1"}] * 7}, "shots", "has 7 entries; it must have 1"),
+    ],
+)
+def test_no_fault_is_said_as_a_pattern_or_a_dump(
+    capability: Capability, fields: dict[str, Any], field: str, words: str
+) -> None:
+    assert words in dict(check_fields(capability, fields).faults)[field]
+
+
+def test_every_pattern_and_list_of_the_schemas_has_words() -> None:
+    for capability in CAPABILITIES.values():
+        for rule in _rules([capability.schema, capability.extra_schema]):
+            assert rule.get("pattern") in (None, *_PATTERNS)
+            assert "maxItems" in rule or rule.get("type") != "array"
+
+
+def _rules(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _rules(inner)
 
 
 def test_all_faults_come_at_once() -> None:
