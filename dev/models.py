@@ -39,7 +39,8 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def _rows() -> list[Model]:
-    return [*MODELS, *IMAGE_MODELS]
+    """Return what can be asked for; the registry knows models besides, of capabilities without an operator."""
+    return [row for row in (*MODELS, *IMAGE_MODELS) if CAPABILITIES.keys() & row.capabilities.keys()]
 
 
 def _cells() -> str:
@@ -80,12 +81,12 @@ def _takes() -> str:
     rows = [
         [
             row.title,
-            _range(row.durations),
-            ", ".join(f"{mode} ({RESOLUTIONS[mode]})" if mode in RESOLUTIONS else mode for mode in row.modes) or "-",
+            _seconds(row),
+            ", ".join(map(_mode, row.modes)) or "-",
             ", ".join(row.aspect_ratios),
             _sound(row),
             str(row.shots or 1),
-            ", ".join(row.end_frame) or "-",
+            _end_frame(row),
             _prompt(row),
         ]
         for row in _rows()
@@ -95,12 +96,28 @@ def _takes() -> str:
     return "## What each takes\n\n" + _table(head, rows)
 
 
+def _mode(mode: str) -> str:
+    resolution = RESOLUTIONS.get(mode, mode)
+    return mode if mode == resolution else f"{mode} ({resolution})"
+
+
+def _seconds(row: Model) -> str:
+    if not row.alone:
+        return _range(row.durations)
+    return f"{_range(row.alone)}; {_range(row.durations)} with references"
+
+
 def _range(durations: tuple[str, ...]) -> str:
     return f"{durations[0]} to {durations[-1]}" if len(durations) > 3 else ", ".join(durations) or "-"
 
 
 def _sound(row: Model) -> str:
     return "always" if row.sound == ("always",) else ", ".join(row.sound) or "-"
+
+
+def _end_frame(row: Model) -> str:
+    silent = " (silent)" if row.end_frame and row.sound and row.sound != row.modes else ""
+    return ", ".join(row.end_frame) + silent or "-"
 
 
 def _prompt(row: Model) -> str:
@@ -133,15 +150,23 @@ def _prices() -> str:
         for made, units in row.units.items()
     ]
     images = [
-        [row.title, made or "text", f"{units['1k']:g}"] for row in IMAGE_MODELS for made, units in row.units.items()
+        [row.title, made or "text", f"{units['1k']:g}"]
+        for row in _rows()
+        if row in IMAGE_MODELS
+        for made, units in row.units.items()
+        if made != "images" or "multi-image2image" in CAPABILITIES
     ]
-    calls = ", ".join(f"`{name}` {units:g}" for name, units in BY_CALL.items())
+    calls = ", ".join(
+        f"`{name}` {units:g}" for name, units in BY_CALL.items() if name in CAPABILITIES or name == "identify-face"
+    )
     return (
         f"## Prices\n\nUnits per second of video; a unit lists at USD {USD_PER_UNIT:g}.\n\n"
-        + _table(["model", "video", *(f"{mode} ({resolution})" for mode, resolution in RESOLUTIONS.items())], rows)
+        + _table(["model", "video", *map(_mode, RESOLUTIONS)], rows)
         + "\n\nUnits per image (1k and 2k); an image unit lists at USD 0.0035.\n\n"
         + _table(["model", "from", "units"], images)
-        + f"\n\nUnits per call: {calls}."
+        + f"\n\nUnits per call: {calls}.\n\n"
+        "The length of the input decides what these cost, so there is no estimate: `avatar` 0.4 (std) or 0.8 (pro) a "
+        "second, `lip-sync` 0.5\nfor each 5 s, `motion-control` as above."
     )
 
 

@@ -26,6 +26,7 @@ def limits(capability: str, body: Mapping[str, Any], row: Model, dialect: str) -
     :param dialect: some limits differ by dialect.
     """
     yield from _choice("duration", body, row, row.durations)
+    yield from _alone(body, row)
     yield from _choice("mode", body, row, row.modes)
     yield from _choice("aspect_ratio", body, row, row.aspect_ratios)
     yield from _sound(capability, body, row, dialect)
@@ -78,6 +79,16 @@ def _choice(field: str, body: Mapping[str, Any], row: Model, allowed: tuple[str,
         yield field, f"{row.name} has none; leave it out"
     else:
         yield field, f"{shorten(value)} is not one of {_listed(allowed)} for {row.name}"
+
+
+def _alone(body: Mapping[str, Any], row: Model) -> Found:
+    """A frame is no reference: with one, as from words alone, Kling's capability map has fewer lengths."""
+    images = body.get("image_list")
+    refers = any(isinstance(image, Mapping) and not image.get("type") for image in images or ())
+    refers = refers or bool(body.get("element_list") or body.get("video_list"))
+    value = body.get("duration")
+    if row.alone and value in row.durations and value not in row.alone and not refers:
+        yield "duration", f"{shorten(value)} is not one of {_listed(row.alone)} for {row.name} without references"
 
 
 def _sound(capability: str, body: Mapping[str, Any], row: Model, dialect: str) -> Found:

@@ -18,6 +18,7 @@ class Model(NamedTuple):
     :param capabilities: what it can be asked for, and in which dialects.
     :param spellings: by dialect, where it is not ``name``.
     :param durations: seconds that it makes, as the request says them. Empty: the request has no duration.
+    :param alone: those of them that it makes without a reference image, element or video; empty: all.
     :param modes: ``std`` (720p), ``pro`` (1080p), ``4k``. Empty: the request has no mode.
     :param aspect_ratios: of what is made from text alone.
     :param sound: modes in which it makes sound when it is told to; ``("always",)``: in all, untold.
@@ -40,6 +41,7 @@ class Model(NamedTuple):
     capabilities: Mapping[str, tuple[str, ...]]
     spellings: Mapping[str, str] = {}
     durations: tuple[str, ...] = ("5", "10")
+    alone: tuple[str, ...] = ()
     modes: tuple[str, ...] = ("std", "pro")
     aspect_ratios: tuple[str, ...] = ("16:9", "9:16", "1:1")
     sound: tuple[str, ...] = ()

@@ -72,7 +72,7 @@ def _model_faults(capability: Capability, name: object, dialect: Dialect, models
     how = f'To use it all the same, add "models": ["{shorten_name(name)}"] to the extra of the connection'
     row = model_of(capability.name, name)
     if row is not None and row.retired_on and dialect.is_kling:
-        yield "model", f"{shorten(name)} was retired by Kling on {row.retired_on}; use {row.successor!r}. {how}"
+        yield "model", f"{shorten(name)} was retired by Kling on {row.retired_on}; {_instead(capability, row)}. {how}"
     elif row is not None and row in rows:
         return
     elif row is not None:
@@ -82,6 +82,12 @@ def _model_faults(capability: Capability, name: object, dialect: Dialect, models
         yield "model", f"{shorten(name)} is for {' and '.join(others)}, not for {capability.name}. {how}"
     else:
         yield "model", f"{shorten(name)} is not known in dialect {dialect.name!r}; {_hint(name, rows, dialect)}{how}"
+
+
+def _instead(capability: Capability, row: Model) -> str:
+    if model_of(capability.name, row.successor) is None:
+        return f"no other model makes {capability.name}"
+    return f"use {row.successor!r}"
 
 
 def _hint(name: str, rows: Iterable[Model], dialect: Dialect) -> str:

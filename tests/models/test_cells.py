@@ -106,3 +106,49 @@ def test_what_the_row_excludes_is_refused_by_the_emulator_too(
                 with pytest.raises(KlingInvalidRequestError):
                     hook.create_task(body, capability)
     assert len(kling.ledger) == 0
+
+
+FRAME = {"image_list": [{"image_url": IMAGE, "type": "first_frame"}]}
+
+
+@pytest.mark.parametrize("dialect", ["kling", "kling-v3"])
+@pytest.mark.parametrize("beside", [{}, FRAME], ids=["words", "frame"])
+def test_some_lengths_need_a_reference(
+    kling: KlingEmulator, monkeypatch: pytest.MonkeyPatch, dialect: str, beside: dict[str, Any]
+) -> None:
+    """Kling's capability map: O1 makes 5 or 10 s from words or frames alone, 3 to 10 s with references."""
+    from airflow_provider_kling.exceptions import KlingInvalidRequestError
+
+    monkeypatch.setenv("AIRFLOW_CONN_KLING_DEFAULT", json.dumps(kling.connection(dialect)))
+    capability = CAPABILITIES["omni-video"]
+    with KlingHook() as hook:
+        for seconds in map(str, range(3, 11)):
+            wanted = {"model": "kling-video-o1", "prompt": "A cat", "duration": seconds, **beside}
+            faults = check_request(capability, wanted, {}, dialect=DIALECTS[dialect]).faults
+            if seconds in ("5", "10"):
+                assert faults == ()
+                hook.create_task(wanted, capability)
+            else:
+                assert [field for field, _ in faults] == ["duration"]
+                assert "without references" in faults[0][1]
+                with pytest.raises(KlingInvalidRequestError):
+                    hook.create_task(wanted, capability)
+    assert len(kling.ledger) == 2
+
+
+@pytest.mark.parametrize(
+    ("capability", "dialect", "words"),
+    [
+        ("multi-image2video", "kling", "; no other model makes multi-image2video."),
+        ("multi-image2video", "kling-v3", "; no other model makes multi-image2video."),
+        ("image2video", "kling", "; use 'kling-v2-6'."),
+    ],
+)
+def test_a_retired_model_names_a_successor_that_does_the_same(capability: str, dialect: str, words: str) -> None:
+    wanted = {"model": "kling-v1-6", **NEEDS[capability]}
+
+    ((field, message),) = check_request(CAPABILITIES[capability], wanted, {}, dialect=DIALECTS[dialect]).faults
+
+    assert field == "model"
+    assert "was retired by Kling on 2026-09-15" in message
+    assert words in message
