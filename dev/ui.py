@@ -14,7 +14,8 @@ from dev.emulator import EmulatorProcess
 from dev.local_airflow import LocalAirflow
 from dev.processes import ROOT, interrupt_on_signals, tail
 
-SPEED = 10
+# A real clock and short waits: with a fast clock, every time that the UI shows would lie ahead.
+SECONDS = 12
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         print("Starting Airflow and the emulator: about 20 seconds ...", flush=True)
         with (
-            EmulatorProcess("--speed", str(SPEED), log=home / "emulator.log") as emulator,
+            EmulatorProcess("--generation-seconds", str(SECONDS), log=home / "emulator.log") as emulator,
             LocalAirflow(home, output=f"{(home / 'videos').as_uri()}/") as airflow,
         ):
             _connect(airflow, emulator)
@@ -60,7 +61,7 @@ def _welcome(airflow: LocalAirflow, emulator: EmulatorProcess) -> None:
     home = os.path.relpath(airflow.home)
     print(f"""
   Airflow     {airflow.url}   (no login: you are the administrator)
-  Emulator    {emulator.url}   (its tasks, videos and charges; {SPEED} times as fast as Kling)
+  Emulator    {emulator.url}   (its tasks, videos and charges; a video takes {SECONDS} s)
 
   Make a video   {airflow.url}/dags/example_kling_landed, press Trigger; it lands in {home}/videos
                  When make_video is green, its tab Details has a button "Kling video".

@@ -92,6 +92,20 @@ def test_plays_and_seeks_in_place(gallery_page: Page) -> None:
     assert first.locator("video").evaluate("video => video.paused")
 
 
+def test_what_is_done_is_never_said_to_come(gallery_page: Page) -> None:
+    """The clock of Kling's stand-in runs ahead where it is a fast one."""
+    page = opened(gallery_page)
+
+    told = page.evaluate(
+        """async () => {
+            const { ago } = await import("./static/common.js");
+            return [-7200, -90, 0, 90, 7200].map((seconds) => ago(new Date(Date.now() + seconds * 1000).toISOString()));
+        }"""
+    )
+
+    assert told == ["2 hours ago", "1 minute ago", "just now", "just now", "just now"]
+
+
 def test_filters_and_pages(gallery_page: Page) -> None:
     page = opened(gallery_page)
     newest = cards(page).first.get_attribute("data-id")

@@ -80,7 +80,8 @@ const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyl
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
 export function ago(iso) {
-  const seconds = (new Date(iso) - Date.now()) / 1000;
+  // A clock ahead of ours, as that of a fast emulator, makes nothing of the past a thing to come.
+  const seconds = Math.min(0, new Date(iso) - Date.now()) / 1000;
   for (const [unit, length] of STEPS) {
     if (Math.abs(seconds) >= length) return relative.format(Math.trunc(seconds / length), unit);
   }
@@ -183,7 +184,7 @@ function progress(clip) {
   if (clip.status === "approval") {
     box.append(el("strong", { text: "Waits for somebody to approve it" }));
   } else if (clip.status === "waiting" || !clip.submitted_at) {
-    box.append(el("strong", { text: "Waits for its turn" }), clip.ahead ? el("span", { text: `${clip.ahead} before it wait for a slot` }) : "");
+    box.append(el("strong", { text: "Waits for its turn" }), clip.ahead ? el("span", { text: `${clip.ahead} before it ${clip.ahead === 1 ? "waits" : "wait"} for a slot` }) : "");
   } else {
     const bar = el("progress", { max: 1, "aria-label": "Share of the usual time" });
     box.append(el("strong", { className: "elapsed" }), bar, el("span", { className: "usual" }));
