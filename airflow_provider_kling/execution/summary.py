@@ -114,12 +114,13 @@ class Reporter(Observer):
             "counts": dict(Counter(statuses)),
             "clips": [self._clip(items[number], statuses[number], ahead.get(number)) for number in sorted(shown)],
         }
-        models = {item.body.get("model") for item in items}
+        models = {self._job.model(item.body) for item in items}
         if len(models) == 1:
             # The lines of a manifest do not name it.
             summary["model"] = models.pop()
         if not self._job.is_batch:
-            summary["request"] = preview(items[0].body)
+            model = self._job.model(items[0].body)
+            summary["request"] = preview({**({"model": model} if model else {}), **items[0].body})
         elif ends and self._job.output_path:
             from airflow_provider_kling.execution.manifest import lines_path
 
@@ -154,7 +155,7 @@ class Reporter(Observer):
             "ahead": ahead or None,
             "key": item.key,
             "prompt": cut(str(item.body.get("prompt") or ""), longest),
-            "model": item.body.get("model"),
+            "model": self._job.model(item.body),
             "seconds": videos[0].get("duration") or number(item.body.get("duration")),
             "task_id": record.task_id,
             "external_task_id": record.external_task_id,

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_kling.api.models import default_model
 from airflow_provider_kling.api.preview import preview
 from airflow_provider_kling.emulator import KlingEmulator
 from airflow_provider_kling.execution.summary import KEY, MOST_CLIPS
+from airflow_provider_kling.hooks.kling import KlingHook
 from tests.fixtures import Make
 from tests.rig import Instance, needs_store
 
@@ -51,7 +53,10 @@ def test_a_video_is_told_of_when_it_is_submitted_and_when_it_is_landed(
     assert (told["task_id"], told["external_task_id"]) == (manifest["task_id"], manifest["external_task_id"])
     assert told["ended_at"] == manifest["updated_at"]
     assert told["submitted_at"] < told["ended_at"] <= told["landed_at"]
-    assert pushes.of_summary[-1]["request"]["prompt"] == "A cat on a fence"
+    # The model is the dialect's own, before the wait and after it.
+    model = default_model("text2video", KlingHook().settings.dialect.name)
+    assert {summary["clips"][0]["model"] for summary in pushes.of_summary} == {model}
+    assert pushes.of_summary[-1]["request"] == {"model": model, "prompt": "A cat on a fence"}
     assert "http" not in json.dumps(pushes.of_summary)
 
 
