@@ -138,7 +138,7 @@ def next_step(record: Record, answer: Answer | None, *, now: float, policy: Subm
             return _begin(record, now)
         case Created(task):
             # Not the server's word: if its clock is behind ours, the time to wait would be used up already.
-            return _adopt(replace(record, submitted_at=record.posted_at), task, now)
+            return _adopt(replace(record, submitted_at=record.posted_at), _begun(task), now)
         case Found(task):
             if task.task_status is TaskStatus.FAILED and _is_of_an_earlier_try(record, policy):
                 error = failure(task)
@@ -162,6 +162,12 @@ def _begin(record: Record, now: float) -> tuple[Record, Step]:
 
 def _post(record: Record, now: float) -> tuple[Record, Step]:
     return replace(record, posted_at=now, posted_before=record.posted_at, refused=None), Post()
+
+
+def _begun(task: KlingTask) -> KlingTask:
+    """The answer to a submit has no place for a result: where it says that all is done, a poll brings the files."""
+    done = task.task_status is TaskStatus.SUCCEED and not task.outputs
+    return replace(task, task_status=TaskStatus.PROCESSING) if done else task
 
 
 def _adopt(record: Record, task: KlingTask, now: float) -> tuple[Record, Step]:

@@ -205,6 +205,17 @@ def test_a_revoked_key_ends_the_wait_at_once(
 
 
 @both
+def test_a_video_that_is_done_at_once_is_polled_for(emulator: KlingEmulator, instance: Make, deferrable: bool) -> None:
+    """The answer to the submit says that it is done, and has no place for the link."""
+    emulator.settings.generation_seconds = 0
+
+    manifest = instance(deferrable=deferrable).run()
+
+    assert playable(manifest["output_paths"][0])[0] == pytest.approx(5.0, abs=0.1)
+    assert len(emulator.ledger) == 1
+
+
+@both
 def test_success_without_a_video_is_an_error(emulator: KlingEmulator, instance: Make, deferrable: bool) -> None:
     emulator.faults.add(Fault("no_videos", on="create"))
 
