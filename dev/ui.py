@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _connect(airflow: LocalAirflow, emulator: EmulatorProcess) -> None:
     """Set ``kling_default`` in the database and not in the environment, for there the UI does not list it."""
-    connection = emulator.connection()
+    # Not llmprovider, which has no images: one of the examples asks for one.
+    connection = emulator.connection("kling")
     # The port is in the URL already; without this one the Test button of Airflow 3.3.1 and 3.3.2 says "Bad Request"
     # (apache/airflow#73298).
     port = urlsplit(connection["host"]).port
