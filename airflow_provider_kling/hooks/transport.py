@@ -160,7 +160,14 @@ def _no_answer(base_url: str, error: Exception, *, sent: bool, what: str = "") -
         f"{host} {what} ({type(error).__name__}{detail}).",
         task_state=TaskState.MAY_EXIST if sent else TaskState.NOT_CREATED,
         retryable=True,
-        next_step=""
-        if sent
-        else "Check host and port of the connection (Kling has one host per region), and the network.",
+        next_step=_advice(error, sent=sent),
     )
+
+
+def _advice(error: Exception, *, sent: bool) -> str:
+    if "SSL" in type(error).__name__:
+        return (
+            "TLS failed. Begin the host of the connection with http:// if it has none; else check the proxy, and the "
+            "certificate authorities that this machine trusts."
+        )
+    return "" if sent else "Check host and port of the connection (Kling has one host per region), and the network."

@@ -130,6 +130,21 @@ def test_test_connection_says_why_it_fails(
     assert "charged" not in message
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_host_without_tls_that_is_asked_by_tls_is_said_to_be_one(
+    emulator: KlingEmulator, monkeypatch: pytest.MonkeyPatch, asynchronous: bool
+) -> None:
+    connection = emulator.connection("kling")
+    bare = {**connection, "host": connection["host"].removeprefix("http://")}
+    monkeypatch.setenv("AIRFLOW_CONN_KLING_DEFAULT", json.dumps(bare))
+
+    with (
+        KlingHook() as hook,
+        pytest.raises(KlingConnectionError, match="Begin the host of the connection with http://"),
+    ):
+        asyncio.run(aget("x")) if asynchronous else hook.get_task("x")
+
+
 @pytest.mark.parametrize(
     ("dialect", "path"),
     [
