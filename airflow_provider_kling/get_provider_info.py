@@ -14,8 +14,8 @@ _INTEGRATION = "Kling"
 CONN_FIELDS: dict[str, dict[str, Any]] = {
     "dialect": {
         "label": "Dialect",
-        "description": "llmprovider: flat bodies. kling: Kling's own API on /v1, and gateways that pass it through. "
-        "kling-v3: Kling's new standard; API key only.",
+        "description": "Whose key it is. llmprovider: the gateway platform.llmprovider.ai. kling: Kling's own API on "
+        "/v1, and gateways that pass it through. kling-v3: Kling's new standard; API key only.",
         "schema": {
             "type": ["string", "null"],
             "enum": ["llmprovider", "kling", "kling-v3"],
@@ -29,7 +29,8 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
     },
     "models": {
         "label": "Further models",
-        "description": "Model names to accept beyond those that this release knows, separated by commas.",
+        "description": "Model names to accept beyond those that this release knows, or that Kling retired, separated "
+        "by commas.",
         "schema": {"type": ["string", "null"]},
     },
     "namespace": {
