@@ -11,6 +11,7 @@ from airflow_provider_kling.api.auth import Credentials
 from airflow_provider_kling.api.dialects import DEFAULT_DIALECT, Dialect, get_dialect
 from airflow_provider_kling.api.plain import shorten
 from airflow_provider_kling.exceptions import KlingConfigurationError, TaskState
+from airflow_provider_kling.get_provider_info import CONN_FIELDS
 from airflow_provider_kling.lifecycle.identity import Account
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Settings:
                 f"Connection {conn_id!r} has no key; nothing was sent.",
                 next_step="Put the API key into its password (with an access key as login: the secret key).",
             )
+        _refuse_misspelled(conn_id, extra)
         dialect = get_dialect(str(extra.get("dialect") or DEFAULT_DIALECT))
         access_key = (connection.login or "").strip() or None
         if access_key and not dialect.takes_jwt:
@@ -91,6 +93,18 @@ class Settings:
             models=_models(conn_id, extra.get("models")),
             allow_private_downloads=_flag(conn_id, "allow_private_downloads", extra.get("allow_private_downloads")),
         )
+
+
+def _refuse_misspelled(conn_id: str, extra: Mapping[str, Any]) -> None:
+    """What is no field is none of ours, but for one meant to be: without its dialect, a key goes to another host."""
+    unknown = [name for name in extra if name not in CONN_FIELDS]
+    if not unknown:
+        return
+    from difflib import get_close_matches
+
+    for name in unknown:
+        for meant in get_close_matches(name.lower(), CONN_FIELDS.keys() - extra.keys(), n=1, cutoff=0.8):
+            raise _bad(conn_id, f"extra {shorten(name)}", f"is no field; {meant!r} is")
 
 
 def _base_url(conn_id: str, connection: Connection) -> str:

@@ -192,6 +192,31 @@ def test_extra_of_a_connection_uri(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (settings.timeout, settings.models) == (7.5, ("kling-v8", "kling-v9"))
 
 
+@pytest.mark.parametrize(
+    ("extra", "meant"),
+    [
+        ("dialct=kling", "dialect"),
+        ("Dialect=kling", "dialect"),
+        ("name_space=staging", "namespace"),
+        ("model=a", "models"),
+    ],
+)
+def test_a_misspelled_field_of_the_extra_is_refused(monkeypatch: pytest.MonkeyPatch, extra: str, meant: str) -> None:
+    """Passed over, it would send a key of Kling's to the default dialect's host."""
+    monkeypatch.setenv("AIRFLOW_CONN_KLING_DEFAULT", f"kling://:k@?{extra}")
+
+    works, message = KlingHook().test_connection()
+
+    assert not works
+    assert f"is no field; {meant!r} is. Nothing was sent." in message
+
+
+def test_what_others_keep_in_the_extra_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_KLING_DEFAULT", "kling://:k@?owner=media&dialect=kling&dialects=2")
+
+    assert KlingHook().settings.dialect.name == "kling"
+
+
 def test_access_key_and_secret_key_are_no_use_for_the_new_standard(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_KLING_DEFAULT", "kling://access:secret@?dialect=kling-v3")
 
