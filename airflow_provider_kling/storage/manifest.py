@@ -53,7 +53,9 @@ class KlingManifest:
         elif isinstance(source, str) or hasattr(source, "protocol"):
             rows = list(_lines(str(source)))
         else:
-            rows = [row for one in source for row in (cls.read(one) if _is_of_batch(one) else [one])]
+            # None too: what a task that was skipped has returned.
+            results = source if isinstance(source, Iterable) else [source]
+            rows = [row for one in results for row in (cls.read(one) if _is_of_batch(one) else [one])]
         for at, row in enumerate(rows):
             if not isinstance(row, Mapping) or "task_status" not in row:
                 hint = "what KlingBatchOperator returned, or another operator with wait_for_completion=True"

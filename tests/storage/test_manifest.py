@@ -110,7 +110,13 @@ def test_what_is_not_there_is_named(result: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "words"), [("8231", "line 1 is no JSON"), ({"a": 1}, "Row 0 is no manifest"), (["8231"], "Row 0 is no")]
+    ("source", "words"),
+    [
+        ("8231", "line 1 is no JSON"),
+        (None, "Row 0 is no manifest: None"),
+        ({"a": 1}, "Row 0 is no manifest"),
+        (["8231"], "Row 0 is no"),
+    ],
 )
 def test_what_is_no_manifest_is_refused(source: Any, words: str, tmp_path: Path) -> None:
     if isinstance(source, str):
