@@ -40,6 +40,8 @@ class Budget:
         self._wishes = ""
         # Units of wishes that are not among the items any more.
         self._elsewhere = 0.0
+        # Units in all, as they were written last.
+        self._written = 0.0
 
     def begin(self, items: Sequence[Item], deferred: DeferredState | None) -> None:
         """
@@ -59,9 +61,11 @@ class Budget:
         self._wishes = content_digest([{"wish": item.wish.key} for item in items])
         if deferred is not None:
             self._elsewhere = deferred.elsewhere
+            self._written = self._spent(items)
         elif (kept := self._store.load()) is not None:
             known = budget.spent_on(self._bills(items))
             self._elsewhere = kept.elsewhere if kept.wishes == self._wishes else max(0.0, kept.units - known)
+            self._written = kept.units
 
     def to_carry(self, items: Sequence[Item]) -> dict[str, float | dict[str, float]]:
         """Return what a deferral is to carry; of what is done no record is, so what it cost beside its price."""
@@ -70,6 +74,14 @@ class Budget:
         done = [item for item in items if isinstance(item.state, Complete)]
         costs = {item.wish.key: item.record.spent + item.record.cost for item in done if _cost_another_price(item)}
         return {"elsewhere": self._elsewhere, "costs": costs}
+
+    def keep(self, items: Sequence[Item]) -> None:
+        """Write what a batch has cost, where that is another sum by now: a submit made nothing, or Kling took more."""
+        if self._job.max_units is None or not self._job.is_batch:
+            return
+        if (spent := self._spent(items)) != self._written:
+            self._written = spent
+            self._store.keep(self._wishes, spent, self._elsewhere)
 
     def limits(self, limits: Limits) -> Limits:
         """Return the limits with what is left for the items."""
@@ -100,8 +112,9 @@ class Budget:
                 return False
             if self._job.is_batch:
                 # Another list of items would not lead to this one's record.
-                spent += bill.price
+                spent += bill.price + record.spent - bill.surely - bill.perhaps
                 self._store.save(self._wishes, spent, self._elsewhere)
+                self._written = spent
             return True
 
         return admit

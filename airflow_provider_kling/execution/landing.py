@@ -120,6 +120,14 @@ def _passing_over(record: Record) -> Iterator[None]:
         log.warning("%s cannot be copied (%s: %s); going on.", where, type(error).__name__, tidy(error, 300))
 
 
+def reported(store: RecordStore, record: Record, task: KlingTask) -> Record:
+    """Return the record with what Kling deducted; written if that is another cost, as it counts, landed or not."""
+    known = with_reported(record, task)
+    if known.cost != record.cost:
+        store.save(known)
+    return known
+
+
 def with_result(job: Job, store: RecordStore, record: Record, task: KlingTask, landed: Landed) -> Record:
     """Return the record with the manifest, written already."""
     manifest = task.manifest(job.capability.name, [file.path for file in landed], record.estimate)

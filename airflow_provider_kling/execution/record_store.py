@@ -147,6 +147,10 @@ class SpentStore:
         except Exception as error:
             raise _unwritable(error) from error
 
+    def keep(self, wishes: str, units: float, elsewhere: float) -> None:
+        """Write what it has cost. Nothing is paid on the strength of it in this try, so this never fails a task."""
+        _try_to_set(self._store, _SPENT, Spent(wishes, units, elsewhere)._asdict())
+
 
 class ApprovalStore:
     """

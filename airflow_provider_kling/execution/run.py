@@ -17,7 +17,7 @@ from airflow_provider_kling.execution.deferral import defer
 from airflow_provider_kling.execution.deferred_state import DeferredState
 from airflow_provider_kling.execution.item import Item
 from airflow_provider_kling.execution.items import Items
-from airflow_provider_kling.execution.landing import Lander, Landing, with_result
+from airflow_provider_kling.execution.landing import Lander, Landing, reported, with_result
 from airflow_provider_kling.execution.observing import observers_of
 from airflow_provider_kling.execution.progress import how_far
 from airflow_provider_kling.execution.slots import max_active_of
@@ -49,7 +49,6 @@ from airflow_provider_kling.lifecycle.item import (
     stops_others,
 )
 from airflow_provider_kling.lifecycle.job import Job, TaskInstanceId
-from airflow_provider_kling.lifecycle.record import with_reported
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -120,6 +119,7 @@ class Execution:
         while not isinstance(step := self._next_step(), Finish):
             self._observers.stepped(self._items, at_once=isinstance(step, (Ask, Defer, GiveUp)))
             self._carry_out(step)
+            self._budget.keep(self._items)
         self._observers.stepped(self._items, ends=True)
         result = self._result()
         self._observers.succeeded(self._items)
@@ -231,7 +231,7 @@ class Execution:
 
     def _decide(self, item: Item, seen: KlingTask | KlingError) -> None:
         if not isinstance(seen, KlingError):
-            item.record = with_reported(item.record, seen)
+            item.record = reported(item.store, item.record, seen)
             self._observers.polled(item, seen)
         verdict = waiting.decide(seen, self._making.poll_policy(item), clock.now())
         match verdict:

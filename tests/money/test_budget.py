@@ -210,6 +210,98 @@ def test_clears_that_buy_anew_and_other_items_count_together(
     assert emulator.ledger.total_units == 4
 
 
+@needs_store
+@modes
+@pytest.mark.parametrize("on_moderation", ["fail", "skip", "return"])
+def test_an_item_that_was_refused_and_so_not_paid_for_leaves_its_units_to_another_prompt(
+    emulator: KlingEmulator,
+    use_dialect: Callable[..., None],
+    batch: Callable[..., Instance],
+    on_moderation: str,
+    deferrable: bool,
+) -> None:
+    use_dialect("llmprovider")
+    arguments: dict[str, Any] = {"max_active": 3, "max_units": 6, "on_item_failure": "continue"}
+    arguments |= {"on_moderation": on_moderation, "deferrable": deferrable}
+    clips = batch(items=["A cat", "content-policy, a cat", "A dog"], **arguments)
+    assert ended(clips)["succeeded"] == 2
+
+    clips.clear()
+    clips.make = batch(items=["A cat", "A kitten", "A dog"], **arguments).make
+    assert ended(clips)["succeeded"] == 3
+    assert emulator.ledger.total_units == 6
+
+
+@needs_store
+def test_an_item_whose_submit_was_lost_counts_once_when_the_list_changes(
+    emulator: KlingEmulator, use_dialect: Callable[..., None], outside: Outside, batch: Callable[..., Instance]
+) -> None:
+    use_dialect("llmprovider")
+    for point in range(0, 100):
+        emulator.reset()
+        emulator.faults.add(Fault("lost_before"))
+        clips = batch(items=PROMPTS[:2], max_units=6, run_id=f"run-{point}")
+        outside.arm(point)
+        for _ in tries(clips):
+            pass
+        outside.arm(None)
+        clips.clear()
+        clips.make = batch(items=[PROMPTS[0], PROMPTS[2]], max_units=6).make
+        assert ended(clips)["succeeded"] == 2, point
+        assert emulator.ledger.total_units == 6, point
+        if not outside.crashed:
+            break
+
+
+@needs_store
+@modes
+@pytest.mark.parametrize("on_clear", ["reuse", "new"])
+def test_what_kling_reports_of_a_batch_counts_when_other_videos_are_wanted(
+    emulator: KlingEmulator,
+    use_dialect: Callable[..., None],
+    batch: Callable[..., Instance],
+    monkeypatch: pytest.MonkeyPatch,
+    on_clear: str,
+    deferrable: bool,
+) -> None:
+    use_dialect("kling")
+    monkeypatch.setattr(prices, "estimate", lambda *_: prices.Estimate(1.0, 0.14))
+    # Each costs 2.5 units in fact.
+    items = [{"prompt": prompt, "mode": "pro", "model": "kling-v2-6"} for prompt in PROMPTS[:3]]
+    arguments: dict[str, Any] = {"max_units": 5.5, "on_clear": on_clear, "deferrable": deferrable}
+    clips = batch(items=items[:2], **arguments)
+    clips.run()
+    assert emulator.ledger.total_units == 5
+
+    clips.clear()
+    clips.make = batch(items=[items[0], items[2]], **arguments).make
+    assert "5 units of max_units=5.5 are spent" in str(ended(clips))
+    assert emulator.ledger.total_units == 5
+
+
+@needs_store
+@modes
+def test_what_kling_reports_counts_even_if_the_video_is_never_landed(
+    emulator: KlingEmulator,
+    use_dialect: Callable[..., None],
+    instance: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    deferrable: bool,
+) -> None:
+    use_dialect("kling")
+    monkeypatch.setattr(prices, "estimate", lambda *_: prices.Estimate(1.0, 0.14))
+    emulator.faults.add(Fault("expired_url", times=99))
+    arguments: dict[str, Any] = {"max_units": 3.4, "mode": "pro", "model": "kling-v2-6", "deferrable": deferrable}
+    clip = instance("run", **arguments)
+    with pytest.raises(KlingError):
+        clip.run()
+    emulator.faults.clear()
+
+    clip.make = instance("run", prompt="Another", **arguments).make
+    assert "2.5 units of max_units=3.4 are spent" in str(ended(clip))
+    assert emulator.ledger.total_units == 2.5
+
+
 @pytest.mark.parametrize("many", [False, True])
 def test_what_has_no_price_cannot_be_bounded(
     emulator: KlingEmulator,
