@@ -82,9 +82,13 @@ class Approval:
         self._trouble = ""
         self._only_waits = only_waits
         self._answer = Answer.from_json(known.get("answer"))
+        # Whether the store is known to have the answer.
+        self._is_kept = False
         if only_waits:
             return
-        self._answer = self._answer or Answer.from_json(self._store.load())
+        if self._answer is None:
+            self._answer = Answer.from_json(self._store.load())
+            self._is_kept = self._answer is not None
         may_be_asked = "asked_at" in known if deferred is not None else resumed or ti.try_number > 1
         if event is not None:
             self._take(event)
@@ -127,9 +131,9 @@ class Approval:
 
     def to_carry(self) -> dict[str, Any]:
         """Return what every deferral is to carry: the digest of what the templates rendered to, and the answer."""
-        # The store has the answer too, and that of a batch is long.
-        is_small = not self._job.is_batch or not self._store.exists
-        answer = {"answer": self._answer.to_json()} if self._answer is not None and is_small else {}
+        # That of a batch is long, and not carried where the store has it too.
+        is_carried = not self._job.is_batch or not self._is_kept
+        answer = {"answer": self._answer.to_json()} if self._answer is not None and is_carried else {}
         waited = {"waited": self._waited} if self._waited else {}
         return {"digest": self._job.digest, "approval": {**answer, **waited}}
 
@@ -173,7 +177,7 @@ class Approval:
         who = answer.by or "nobody in time"
         log.info("%s by %s.", "Approved" if answer.approved else "Rejected", who)
         self._answer = answer
-        self._store.save(answer.to_json())
+        self._is_kept = self._store.save(answer.to_json())
 
     # --- asking ---------------------------------------------------------------------------------------------------
 

@@ -175,16 +175,18 @@ class ApprovalStore:
         """
         return _read(self._store, _APPROVAL)
 
-    def save(self, answer: Mapping[str, Any]) -> None:
-        """Write an answer. Without it Airflow's form still has it, so this never fails a task."""
-        _try_to_set(self._store, _APPROVAL, answer)
+    def save(self, answer: Mapping[str, Any]) -> bool:
+        """Write an answer; return whether it is kept. Airflow's form has it too, so this never fails a task."""
+        return _try_to_set(self._store, _APPROVAL, answer) and self.exists
 
 
-def _try_to_set(store: StateStore, key: str, value: Any) -> None:
+def _try_to_set(store: StateStore, key: str, value: Any) -> bool:
     try:
         store.set(key, value)
     except Exception as error:
         log.warning("Airflow's task state store cannot be written (%s); going on.", type(error).__name__)
+        return False
+    return True
 
 
 def _read(store: StateStore, key: str) -> Any:

@@ -17,7 +17,7 @@ from airflow_provider_kling.operators.kling import KlingBatchOperator, KlingText
 from tests.approvals import Asking, Forms, approve, approve_by_api, forms, needs_forms, nobody, reject
 from tests.money.outside import Outside
 from tests.money.test_crashes import modes, stores, tries
-from tests.rig import WorkerCrash, needs_store
+from tests.rig import FakeStore, WorkerCrash, needs_store
 
 __all__ = ["forms"]
 
@@ -240,6 +240,23 @@ def test_an_edit_is_found_again_where_a_clear_emptied_the_store(
     clip.clear(discard_store=True)
     assert clip.run()["task_id"] == first["task_id"]
     assert (len(forms.asked), charges(emulator)) == (1, ["A dog on a fence"])
+
+
+@needs_store
+@modes
+def test_a_batch_asks_once_though_the_store_does_not_take_the_answer(
+    emulator: KlingEmulator, ask: Callable[..., Asking], forms: Forms, deferrable: bool
+) -> None:
+    class Full(FakeStore):
+        def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+            if key == "kling-approval":
+                raise OSError("full")
+            super().set(key, value, retention=retention)
+
+    clips = ask(kind=KlingBatchOperator, items=["A cat", "A dog", "A fox"], max_active=1, deferrable=deferrable)
+    clips.store = Full()
+    assert clips.run()["succeeded"] == 3
+    assert (len(forms.asked), charges(emulator)) == (1, ["A cat", "A dog", "A fox"])
 
 
 @stores
