@@ -38,7 +38,11 @@ class FakeStore(dict[str, Any]):
 
 @dataclass
 class Instance:
-    """One task instance over its tries."""
+    """
+    One task instance over its tries.
+
+    :ivar keeps_carried: whether what a deferral carries comes back; ``dag.test()`` loses it.
+    """
 
     make: Callable[[], Any]
     with_store: bool = True
@@ -51,6 +55,7 @@ class Instance:
     store: FakeStore = field(default_factory=FakeStore)
     xcom: dict[str, Any] = field(default_factory=dict)
     latest: dict[str, Any] = field(default_factory=dict)
+    keeps_carried: bool = True
 
     def context(self) -> Any:
         """Return the context of a new try; XCom is wiped, as Airflow does."""
@@ -90,7 +95,8 @@ class Instance:
                 return getattr(operator, method)(context, **kwargs)
             except TaskDeferred as deferred:
                 event = asyncio.run(first_event(deferred.trigger))
-                method, kwargs = deferred.method_name, {**(deferred.kwargs or {}), "event": event}
+                carried = (deferred.kwargs or {}) if self.keeps_carried else {}
+                method, kwargs = deferred.method_name, {**carried, "event": event}
                 # As Airflow 3.0 and 3.1 do, and dag.test() everywhere.
                 context["ti"].start_date = datetime.fromtimestamp(clock.now(), tz=UTC)
                 operator = copy.copy(context["task"])

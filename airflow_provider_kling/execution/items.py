@@ -163,7 +163,7 @@ class Items:
     def _taken_up(self, new: Identified, deferred: DeferredState, ended: frozenset[str]) -> Item:
         if new.former is not None and deferred.knows(new.former.wish):
             new = new.former
-        carried = deferred.record_of(new.wish)
+        carried = _carried(new, deferred)
         if carried is None or (carried.task_id is None and carried.wish != new.wish.key):
             item = self._opened(new, carried, History.WHOLE)
         else:
@@ -179,6 +179,16 @@ class Items:
             now = clock.now()
             item.state = Submitted(now if carried.task_id in ended else now + self.poll_policy(item).delay(now))
         return item
+
+
+def _carried(new: Identified, deferred: DeferredState) -> Record | None:
+    carried = deferred.record_of(new.wish)
+    if carried is None or carried.wish:
+        return carried
+    # Airflow lost what was carried, and the event gave the ids alone back. Written without its wish, the record would
+    # be taken for that of another, and this one be submitted again after a clear.
+    stored = new.store.load()
+    return stored if stored is not None and stored.task_id == carried.task_id else carried
 
 
 def _log_other_wish(stored: Record, body: Mapping[str, Any]) -> None:

@@ -153,8 +153,9 @@ def initial_record(
     if stored is None:
         assumed = not first_try
     else:
-        # Another wish. It was posted before only if it is an old one come back, or if the record has gaps.
-        assumed = stored.assumed or wish.key in stored.earlier
+        # Another wish. It was posted before only if it is an old one come back, or if the record has gaps: one without
+        # a wish was written by a release that knew the ids alone.
+        assumed = stored.assumed or wish.key in stored.earlier or not stored.wish
         earlier = (*stored.earlier, stored.wish)
         before = {**stored.before, stored.wish: stored.total}
         # What was paid for this one is found again at Kling.

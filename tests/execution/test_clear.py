@@ -34,6 +34,35 @@ def test_a_clear_takes_the_video_up(
 
 
 @stores
+@pytest.mark.parametrize("discard_store", [False, True], ids=["3.3", "3.4"])
+def test_a_clear_finds_the_video_of_a_try_that_lost_what_it_carried(
+    emulator: KlingEmulator, instance: Make, with_store: bool, discard_store: bool
+) -> None:
+    # A gateway may take an id twice, so that the promise hangs on the lookup.
+    emulator.settings.duplicates = "accept"
+    clip = instance(deferrable=True, with_store=with_store)
+    clip.keeps_carried = False
+    first = clip.run()
+    clip.clear(discard_store=discard_store)
+
+    assert clip.run()["task_id"] == first["task_id"]
+    assert len(emulator.ledger) == 1
+
+
+@needs_store
+def test_a_record_without_its_wish_is_looked_up(emulator: KlingEmulator, instance: Make) -> None:
+    """As earlier releases left it after such a try."""
+    emulator.settings.duplicates = "accept"
+    clip = instance()
+    first = clip.run()
+    clip.store["kling"]["wish"] = ""
+    clip.clear()
+
+    assert clip.run()["task_id"] == first["task_id"]
+    assert len(emulator.ledger) == 1
+
+
+@stores
 def test_a_clear_with_on_clear_new_buys_another_and_a_retry_does_not(
     emulator: KlingEmulator, instance: Make, with_store: bool
 ) -> None:
