@@ -54,6 +54,8 @@ class KlingDecoratedOperator(DecoratedOperator, KlingOperator):
             fault = ("multiple_outputs", "needs wait_for_completion=True: the id of a task is no dict")
             Findings((fault,)).raise_for_faults(f"Task {self.task_id!r}:")
         self._context: Context | None = None
+        # Whether its result is known in this process. Asked again, it would undo what was changed in a form.
+        self._taken = False
         # What the function returned, as far as a deferral may carry it, and the digest of its request.
         self._given: Mapping[str, Any] | None = None
         self._label_given: Mapping[str, Any] = {}
@@ -127,7 +129,7 @@ class KlingDecoratedOperator(DecoratedOperator, KlingOperator):
         :raises KlingValidationError: listing all faults.
         :raises KlingConfigurationError: when the function, asked again in the same try, says something else.
         """
-        if self._given is None:
+        if not self._taken:
             self._take(self._called())
         job = super().job(settings)
         if self._digest not in ("", job.digest):
@@ -162,6 +164,7 @@ class KlingDecoratedOperator(DecoratedOperator, KlingOperator):
         # No file goes into Airflow's database; the function is asked again then.
         kept = hidden({**fields})
         self._given = None if _holds_file(kept) else kept
+        self._taken = True
 
     def _take_label(self, label: Mapping[str, Any]) -> None:
         for name, value in label.items():

@@ -111,8 +111,10 @@ class Approval:
 
         :raises KlingValidationError: for changes that cannot be made.
         """
-        # The request of a task that only waits is not rendered anew.
-        if self._answer is None or not (self._only_waits or self._question.knows(self._answer)):
+        if self._answer is not None and self._only_waits:
+            # Checked before it was paid for; the request is not rendered anew, so there is nothing to compare with.
+            return self._answer.changes
+        if self._answer is None or not self._question.knows(self._answer):
             return {}
         faults = tuple(unexpected(self._answer.changes, self._editable))
         if faults:

@@ -16,8 +16,11 @@ from airflow.sdk import DAG
 from airflow_provider_kling.decorators.kling import kling_image2video, kling_text2video
 from airflow_provider_kling.emulator import Fault, KlingEmulator
 from airflow_provider_kling.exceptions import KlingConfigurationError, KlingError, KlingValidationError
+from tests.approvals import Asking, Forms, approve, forms, needs_forms
 from tests.pictures import base64_of, picture
 from tests.rig import Instance, WorkerCrash, first_event, needs_store
+
+__all__ = ["forms"]
 
 both = pytest.mark.parametrize("deferrable", [False, True], ids=["sync", "deferred"])
 BRACES = "A sign that reads {{ params.subject }} and {% raw %}"
@@ -133,6 +136,23 @@ def test_no_deferral_carries_base64(emulator: KlingEmulator, tmp_path: Path) -> 
     event = asyncio.run(first_event(deferred.value.trigger))
     context["task"].resume(context, event=event, **(deferred.value.kwargs or {}))
     assert say.calls == 1
+
+
+@needs_forms
+@both
+@pytest.mark.parametrize("by_path", [True, False], ids=["path", "base64"])
+def test_what_is_paid_for_is_the_prompt_as_it_was_changed_in_the_form(
+    emulator: KlingEmulator, forms: Forms, tmp_path: Path, deferrable: bool, by_path: bool
+) -> None:
+    (tmp_path / "girl.png").write_bytes(picture())
+    image = str(tmp_path / "girl.png") if by_path else base64_of(picture())
+    say = Function({"image": image, "prompt": "She smiles"})
+    task = say.instance(kling_image2video, tmp_path, deferrable=deferrable, require_approval=True)
+    forms.person = lambda form: approve(form, prompt="She laughs")
+
+    Asking(task.make, forms=forms).run()
+
+    assert [charge.prompt for charge in emulator.ledger.charges] == ["She laughs"]
 
 
 @pytest.mark.parametrize("dialect", ["kling", "kling-v3"])
