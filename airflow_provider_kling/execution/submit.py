@@ -98,11 +98,13 @@ class Submitter:
         answer: Answer | None = None
         while True:
             policy = replace(self.policy, jitter=random.random())
+            pauses = record.pauses
             record, step = next_step(record, answer, now=clock.now(), policy=policy)
             match step:
                 case Post():
                     if not self.admit(record):
-                        return NoSlot(unposted(record))
+                        # With its pauses: they tell that more than one answer was "not found".
+                        return NoSlot(replace(unposted(record), pauses=pauses))
                     self.store.save_intent(record)
                     answer = self._post(record)
                 case LookUp(task_id, external):

@@ -201,6 +201,8 @@ def _next_generation(record: Record, now: float, policy: SubmitPolicy) -> tuple[
 
 
 def _not_found(record: Record, error: KlingError, now: float, policy: SubmitPolicy) -> tuple[Record, Step]:
+    # What is only assumed to be posted may be asked for late, behind many others: no single answer is believed then.
+    asked_once = record.assumed and record.posted_before is None and (record.pauses == 0 or record.troubles > 0)
     record = replace(record, troubles=0)
     if (left := (record.posted_at or 0.0) + VISIBILITY - now) > 0:
         error = _lost(record, "is not visible yet")
@@ -209,6 +211,8 @@ def _not_found(record: Record, error: KlingError, now: float, policy: SubmitPoli
         return record, Stop(
             error.about(task_state=TaskState.EXISTS, task_id=record.task_id, external_task_id=record.external_task_id)
         )
+    if asked_once:
+        return _pause(record, now, policy, "the task is not found, by one answer", _lost(record, "is not found"))
     if record.duplicate:
         return record, Stop(_lost(record, "exists already according to Kling, which cannot find it"))
     if policy.on_lost_submit == "fail":

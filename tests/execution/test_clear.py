@@ -49,6 +49,22 @@ def test_a_clear_finds_the_video_of_a_try_that_lost_what_it_carried(
     assert len(emulator.ledger) == 1
 
 
+def test_one_not_found_is_not_believed_however_late_it_is_asked_for(
+    emulator: KlingEmulator, instance: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a long batch without a store the last are asked for after the two minutes; so is what waits for an answer."""
+    emulator.settings.duplicates = "accept"
+    clip = instance(with_store=False)
+    first = clip.run()
+    clip.clear()
+    emulator.faults.add(Fault("not_found"))
+    context = clip.context()
+    emulator.advance(300)
+
+    assert context["task"].execute(context)["task_id"] == first["task_id"]
+    assert len(emulator.ledger) == 1
+
+
 @needs_store
 def test_a_record_without_its_wish_is_looked_up(emulator: KlingEmulator, instance: Make) -> None:
     """As earlier releases left it after such a try."""
