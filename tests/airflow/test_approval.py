@@ -212,7 +212,9 @@ def test_a_request_that_changed_needs_a_form_of_its_own(stand: Stand) -> None:
     api.call("PATCH", "/variables/approval_prompt", json={"key": "approval_prompt", "value": "A dog"})
     run.clear()
     assert run.end() == "failed"
-    assert "goes on showing the form" in api.logs(run.dag_id, run.run_id, "make", try_number=2)
+    # The answer is read by a deferral of three seconds, which a busy Airflow may take for a killed task, and try again.
+    (task,) = api.task_instances(run.dag_id, run.run_id)
+    assert "goes on showing the form" in api.logs(run.dag_id, run.run_id, "make", task["try_number"])
     assert run.prompts == ["A cat"]
 
     path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}"
@@ -241,5 +243,5 @@ def test_killed_with_the_answer_in_its_hands(stand: Stand, edited: bool) -> None
     assert run.end() == "success"
     assert run.prompts == [prompt]
     (task,) = run.api.task_instances(run.dag_id, run.run_id)
-    assert task["try_number"] == 2
+    assert task["try_number"] >= 2
     assert run.api.form(run.dag_id, run.run_id, "make")["response_received"]
