@@ -24,7 +24,6 @@ from airflow_provider_kling.exceptions import (
     TaskState,
 )
 from airflow_provider_kling.links.kling import KlingVideoLink
-from airflow_provider_kling.triggers.kling import KlingTaskTrigger, names_a_task
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -110,6 +109,9 @@ class KlingTaskSensor(BaseSensorOperator):
         :raises AirflowFailException: when waiting on cannot help.
         :raises AirflowSkipException: when moderation ended the task, and that is to be a skip.
         """
+        # Airflow's triggers take longer to import than this whole module, and a DAG file needs none of them.
+        from airflow_provider_kling.triggers.kling import names_a_task
+
         if isinstance(self.kling_task_id, int):
             # Kling's ids are digits: render_template_as_native_obj makes a number of them.
             self.kling_task_id = str(self.kling_task_id)
@@ -199,6 +201,8 @@ class KlingTaskSensor(BaseSensorOperator):
         # A timer may wake us a little early; a deferral of a moment would be no better.
         if left < 1.0:
             self._time_is_over(policy)
+        from airflow_provider_kling.triggers.kling import KlingTaskTrigger
+
         trigger = KlingTaskTrigger(
             kling_conn_id=self.kling_conn_id,
             kling_task_id=self.kling_task_id,
@@ -242,6 +246,8 @@ class KlingTaskSensor(BaseSensorOperator):
             return None
         from airflow.sdk.definitions.xcom_arg import PlainXComArg
         from airflow.triggers.base import StartTriggerArgs
+
+        from airflow_provider_kling.triggers.kling import KlingTaskTrigger
 
         given: object = self.kling_task_id
         if any(isinstance(value, str) and "xcom_pull" in value for value in (given, self.kling_conn_id)):
