@@ -33,7 +33,7 @@ class Scrubber:
 
     def response(self, response: Response) -> Response:
         """Return an answer whose body and header values are without the secrets."""
-        body, headers = _unescaped(response.body), response.headers
+        body, headers = _unescaped(_in_utf8(response.body)), response.headers
         if self._bytes:
             body = self._bytes.sub(_MASK.encode(), body)
         # One search for all of them: each poll pays for it.
@@ -56,6 +56,17 @@ def _char(character: str) -> str:
     named = f"|{_NAMED[character]};?" if character in _NAMED else ""
     entity = f"&(?:amp;)*(?:#0*{code};?|#[xX]0*{digits};?{named})"
     return f"(?:%(?:25)*{digits}|\\\\+u00{digits}|{entity}|\\\\*{re.escape(character)})"
+
+
+def _in_utf8(body: bytes) -> bytes:
+    """Return a JSON body as UTF-8: in UTF-16 or UTF-32, which JSON is read from as well, no key would be seen."""
+    encoding = json.detect_encoding(body)
+    if encoding.startswith("utf-8"):
+        return body
+    try:
+        return body.decode(encoding, "surrogatepass").encode("utf-8", "surrogatepass")
+    except UnicodeError:
+        return body
 
 
 def _unescaped(body: bytes) -> bytes:

@@ -7,15 +7,20 @@ import re
 # From "?" on a link holds its signature: whoever reads it can fetch the video.
 _QUERY = re.compile(r"(?<=\S)\?[^\s\"'<>=]*=[^\s\"'<>]*")
 _QUOTED_QUERY = re.compile(r"%3F[^\s\"'<>=]*?%3D[^\s\"'<>]*", re.IGNORECASE)
+# A link may come broken in two. So CloudFront, S3 and Alibaba's OSS, at which videos lie, name what they sign with.
+_SIGNED = re.compile(
+    r"(?:(?:[\w-]*signature|x-amz-[\w-]+|security-token|ossaccesskeyid|key-pair-id)(?:=|%3D)[^\s\"'<>&]+)",
+    re.IGNORECASE,
+)
 
 
 def without_queries(text: str) -> str:
-    """Return a text with the links in it cut before their query."""
+    """Return a text with the links in it cut before their query, and without what is left of a signature."""
     if "?" in text:
         text = _QUERY.sub("?…", text)
     if "%3" in text:
         text = _QUOTED_QUERY.sub("%3F…", text)
-    return text
+    return _SIGNED.sub("…", text) if "=" in text or "%3" in text else text
 
 
 def tidy(text: object, limit: int = 500) -> str:

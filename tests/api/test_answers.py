@@ -190,6 +190,14 @@ def test_a_key_is_found_in_every_form(form: str) -> None:
     assert form.startswith("\\u") or scrubbed.headers["x-request-id"] == "r ***"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-16-le", "utf-32"])
+def test_a_key_is_found_in_every_encoding_that_json_is_read_from(encoding: str) -> None:
+    body = json.dumps({"message": f"you sent {KEY}"}, ensure_ascii=False).encode(encoding)
+    scrubbed = Scrubber([KEY]).response(Response(200, {}, body))
+
+    assert json.loads(scrubbed.body) == {"message": "you sent ***"}
+
+
 @both
 @pytest.mark.parametrize(
     "changes", [{"task_id": "a\ud800"}, {"task_info": {"external_task_id": "\ud800"}}, {"task_id": "\0"}]
@@ -229,6 +237,21 @@ def test_links_in_a_text_lose_their_query() -> None:
     assert "Signature" not in without_queries(text)
     assert without_queries(text).endswith("Why? Because=x.")
     assert "Signature" not in str(KlingError(f"see {LINK}"))
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "ires=1&Signature=s3cret",
+        "X-Amz-Signature=s3cret&X-Amz-Credential=s3cret",
+        "OSSAccessKeyId=s3cret",
+        "Signature%3Ds3cret",
+    ],
+)
+def test_half_a_link_loses_its_signature(rest: str) -> None:
+    """As where a host breaks its answer into chunks and does not say so."""
+    assert "s3cret" not in without_queries(f"see https://cdn.example/v.mp4?Exp 36 {rest} and go")
+    assert without_queries("The signature = of it, signature: x") == "The signature = of it, signature: x"
 
 
 def test_a_hosts_text_is_one_short_line() -> None:
