@@ -287,9 +287,17 @@ def test_a_blank_key_takes_no_other_clip_its_partition(emulator: KlingEmulator, 
 def test_another_mapped_task_has_announced_nothing_of_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
     source = {"source_dag_id": "d", "source_run_id": "r", "source_task_id": "t"}
     told = [SimpleNamespace(source_map_index=index, **source) for index in (0, 1)]
-    monkeypatch.setattr(
-        "airflow.sdk.execution_time.context.InletEventsAccessors", lambda outlets: dict.fromkeys(outlets, told)
-    )
+
+    class Accessors:
+        """No dict: before Airflow 3.2 an asset cannot be hashed."""
+
+        def __init__(self, outlets: Any) -> None:
+            pass
+
+        def __getitem__(self, outlet: Any) -> Any:
+            return told
+
+    monkeypatch.setattr("airflow.sdk.execution_time.context.InletEventsAccessors", Accessors)
 
     found = assets.events_before({"dag_run": None}, CLIPS, "d", "r", "t", 1)  # type: ignore[typeddict-item]
 
