@@ -109,7 +109,8 @@ def test_a_batch_tells_who_waits_for_a_slot_and_the_longest_that_runs(
     assert any(re.search(r"2 running.*the longest runs for \d+ s \(of the usual 105 s\)", line) for line in batches)
     assert len(batches) < 15
     changes = [line for line in lines if re.match(r"Task \S+: ", line)]
-    assert len(changes) <= 18 if deferrable else len(changes) == 12
+    # Each deferral begins with what it sees first, and two that end apart are two of them; polls are over a hundred.
+    assert len(changes) <= 30 if deferrable else len(changes) == 12
 
 
 def test_the_trigger_of_a_batch_tells_how_far_all_are(emulator: KlingEmulator, batch: Make, told: Told) -> None:
